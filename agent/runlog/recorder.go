@@ -22,9 +22,9 @@ const tailLines = 50
 // half of the limit, compressed, however much is written and however rarely
 // Take is called.
 type Recorder struct {
-	attempt    int
-	half       int64
-	pending    func(time.Time)
+	attempt int
+	half    int64
+	pending func(time.Time)
 
 	mu      sync.Mutex
 	open    []Line
