@@ -1,8 +1,8 @@
 package runlog
 
 import (
+	"slices"
 	"sync"
-	"time"
 )
 
 // DefaultLimit is how many bytes of text are kept of one attempt.
@@ -24,7 +24,6 @@ const tailLines = 50
 type Recorder struct {
 	attempt int
 	half    int64
-	pending func(time.Time)
 
 	mu      sync.Mutex
 	open    []Line
@@ -34,6 +33,7 @@ type Recorder struct {
 	seq     int
 	ready   []Chunk // closed, not yet taken
 	head    int64   // bytes of chunks that belong to the head
+	headEnd int     // the first chunk that does not
 	tail    []place // chunks of the tail, taken or not, oldest first
 	tailLen int64
 	drop    []Chunk // taken before, and cut out since
@@ -53,9 +53,6 @@ type RecorderConfig struct {
 	Attempt int
 	// Limit is how many bytes of text are kept; 0 means [DefaultLimit].
 	Limit int64
-	// Pending is called, with the lock held, when there is something to take
-	// after there was nothing; it must not block. May be nil.
-	Pending func(time.Time)
 }
 
 // NewRecorder returns a recorder for one attempt.
@@ -63,7 +60,7 @@ func NewRecorder(c RecorderConfig) *Recorder {
 	if c.Limit <= 0 {
 		c.Limit = DefaultLimit
 	}
-	return &Recorder{attempt: c.Attempt, half: max(1, c.Limit/2), pending: c.Pending}
+	return &Recorder{attempt: c.Attempt, half: max(1, c.Limit/2)}
 }
 
 // Add appends a line.
@@ -84,12 +81,7 @@ func (r *Recorder) Add(l Line) {
 	if r.openLen >= chunkBytes {
 		r.close()
 	}
-	if !r.waiting {
-		r.waiting = true
-		if r.pending != nil {
-			r.pending(l.Time)
-		}
-	}
+	r.waiting = true
 }
 
 // Take returns the chunks that closed since the last call, the open one among
@@ -105,6 +97,35 @@ func (r *Recorder) Take() (chunks, drop []Chunk) {
 		r.tail[i].taken = true
 	}
 	return chunks, drop
+}
+
+// Untake gives back what Take returned and nobody could store; it comes again
+// with the next Take.
+func (r *Recorder) Untake(chunks, drop []Chunk) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, p := range r.tail {
+		if slices.ContainsFunc(chunks, func(c Chunk) bool { return c.Seq == p.seq }) {
+			r.tail[i].taken = false
+		}
+	}
+	// What is neither in the tail nor in the head was cut out meanwhile.
+	r.drop = slices.DeleteFunc(r.drop, func(c Chunk) bool {
+		return slices.ContainsFunc(chunks, func(given Chunk) bool { return given.Seq == c.Seq })
+	})
+	cut := func(c Chunk) bool {
+		return len(r.tail) > 0 && c.Seq < r.tail[0].seq && c.Seq >= r.headEnd
+	}
+	r.ready = append(slices.DeleteFunc(slices.Clone(chunks), cut), r.ready...)
+	r.drop = append(slices.Clone(drop), r.drop...)
+	r.waiting = true
+}
+
+// Waiting reports whether there is something to take.
+func (r *Recorder) Waiting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.waiting
 }
 
 // Tail returns the last lines that the script wrote, at most n (and at most
@@ -136,6 +157,7 @@ func (r *Recorder) close() {
 	r.ready = append(r.ready, c)
 	if len(r.tail) == 0 && r.head+int64(c.Bytes) <= r.half {
 		r.head += int64(c.Bytes)
+		r.headEnd = c.Seq + 1
 		return
 	}
 	r.tail = append(r.tail, place{seq: c.Seq, bytes: c.Bytes})

@@ -57,15 +57,7 @@ func TestHeadAndTail(t *testing.T) {
 			stored := map[int]Chunk{}
 			take := func() {
 				chunks, drop := r.Take()
-				for _, c := range chunks {
-					stored[c.Seq] = c
-				}
-				for _, c := range drop {
-					if _, ok := stored[c.Seq]; !ok {
-						t.Fatalf("dropped chunk %d, which was never given", c.Seq)
-					}
-					delete(stored, c.Seq)
-				}
+				keep(t, stored, chunks, drop)
 			}
 			pad := strings.Repeat("x", 60)
 			for i := range total {
@@ -122,16 +114,60 @@ func TestTail(t *testing.T) {
 	}
 }
 
-func TestPending(t *testing.T) {
-	calls := 0
-	r := NewRecorder(RecorderConfig{Attempt: 1, Pending: func(time.Time) { calls++ }})
-	for range 3 {
-		r.Add(Line{Time: noon, Text: "x"})
+// TestUntake gives chunks back, as after a failed write, while more lines
+// come, and wants the same log as without.
+func TestUntake(t *testing.T) {
+	r := NewRecorder(RecorderConfig{Attempt: 1, Limit: 1 << 20})
+	stored := map[int]Chunk{}
+	pad := strings.Repeat("x", 60)
+	for i := range 60_000 {
+		r.Add(Line{Time: noon, Stream: Stdout, Text: fmt.Sprintf("%06d %s", i, pad)})
+		if i%7000 != 0 {
+			continue
+		}
+		chunks, drop := r.Take()
+		if i%3 != 0 {
+			for range 9000 {
+				r.Add(Line{Time: noon, Stream: Stdout, Text: pad})
+			}
+			r.Untake(chunks, drop)
+			if !r.Waiting() {
+				t.Fatal("nothing waits after Untake")
+			}
+			continue
+		}
+		keep(t, stored, chunks, drop)
 	}
-	r.Take()
-	r.Add(Line{Time: noon, Text: "x"})
-	if calls != 2 {
-		t.Errorf("Pending was called %d times, want once per Take", calls)
+	chunks, drop := r.Take()
+	keep(t, stored, chunks, drop)
+	var all []Chunk
+	for seq := range 10_000 {
+		if c, ok := stored[seq]; ok {
+			all = append(all, c)
+		}
+	}
+	lines := read(t, all)
+	gaps := 0
+	for _, l := range lines {
+		if l.Stream == Agent {
+			gaps++
+		}
+	}
+	if gaps != 1 || lines[0].Number != 1 || !strings.HasPrefix(lines[len(lines)-1].Text, "059999 ") {
+		t.Errorf("%d gaps, from %d to %q", gaps, lines[0].Number, lines[len(lines)-1].Text)
+	}
+}
+
+func keep(t *testing.T, stored map[int]Chunk, chunks, drop []Chunk) {
+	t.Helper()
+	for _, c := range chunks {
+		stored[c.Seq] = c
+	}
+	for _, c := range drop {
+		if _, ok := stored[c.Seq]; !ok {
+			t.Fatalf("dropped chunk %d, which was never kept", c.Seq)
+		}
+		delete(stored, c.Seq)
 	}
 }
 
