@@ -38,18 +38,37 @@ func (h *Handler) guard(next http.Handler) (http.Handler, error) {
 		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		switch {
 		case !h.hostAllowed(r.Host):
-			h.fail(w, r, fmt.Errorf("host %q does not name this agent: %w\nopen %s, or start the agent with --public-url", r.Host, api.ErrForbidden, h.PublicURL))
+			h.turnAway(w, r, fmt.Errorf("host %q does not name this agent: %w\nopen %s, or start the agent with --public-url", r.Host, api.ErrForbidden, h.PublicURL))
 			return
 		case origin.Check(r) != nil:
-			h.fail(w, r, fmt.Errorf("the request comes from another web page: %w\ndo it on the pages of this agent, or from a program", api.ErrForbidden))
+			h.turnAway(w, r, fmt.Errorf("the request comes from another web page: %w\ndo it on the pages of this agent, or from a program", api.ErrForbidden))
 			return
 		}
 		if err := h.authenticate(w, r); err != nil {
-			h.fail(w, r, err)
+			h.turnAway(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r)
 	}), nil
+}
+
+// turnAway answers whoever must not ask. Unlike [Handler.fail] it draws no
+// page: what a page says about the agent is not for them.
+func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, err error) {
+	d := api.Problem(err)
+	w.Header().Set("Cache-Control", "no-store")
+	if !forPeople(r) {
+		d.Instance = r.URL.Path
+		writeProblem(w, d)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(d.Status)
+	for _, line := range []string{d.Title, d.Detail, d.Hint} {
+		if line != "" {
+			_, _ = fmt.Fprintln(w, sentence(line)+".")
+		}
+	}
 }
 
 // hostAllowed reports whether a request's Host names this agent. Only a

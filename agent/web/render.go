@@ -106,6 +106,7 @@ func (h *Handler) functions() template.FuncMap {
 		"asset":    h.assets.address,
 		"ago":      func(t time.Time, zone *time.Location) template.HTML { return relative(t, zone, h.Now()) },
 		"stamp":    stamp,
+		"clock":    clock,
 		"lasted":   func(r run.Run) template.HTML { return lasted(r, h.Now()) },
 		"duration": words.Duration,
 		"seconds":  func(s float64) string { return words.Duration(time.Duration(s * float64(time.Second))) },
@@ -172,6 +173,14 @@ func stamp(t time.Time, zone *time.Location) template.HTML {
 		return `<span class="none">–</span>`
 	}
 	return element(t, t.UTC().Format(time.RFC3339Nano), absolute(t, zone), "")
+}
+
+// clock is an instant's time of day; all of it is in its title.
+func clock(t time.Time, zone *time.Location) template.HTML {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return element(t, absolute(t, zone), t.In(zone).Format("15:04:05"), "")
 }
 
 func element(t time.Time, title, text, attribute string) template.HTML {

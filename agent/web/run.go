@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/apimeld/agent/agent/api"
@@ -28,7 +29,24 @@ type runData struct {
 	At       string // where the log on the page ends
 	FromEnd  bool   // the page does not begin with the log's first line
 	Next     string // address of the log's next part; empty when this is the last
-	Behind   time.Duration
+}
+
+// Told says in a few words how the run's notices stand.
+func (d runData) Told() string {
+	count := map[store.NoticeState]int{}
+	for _, n := range d.Notices {
+		count[n.State]++
+	}
+	var parts []string
+	for _, s := range []struct {
+		state store.NoticeState
+		word  string
+	}{{store.Delivered, "delivered"}, {store.Pending, "waiting"}, {store.Failed, "not delivered"}} {
+		if n := count[s.state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s.word))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // runPage shows a run: what became of it, its notices and its log.
@@ -43,9 +61,6 @@ func (h *Handler) runPage(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	d := runData{Run: found, Task: h.Agent.Snapshot().Task(found.TaskID), Zone: h.zone(found.TaskID)}
-	if found.Trigger == run.Schedule && !found.Started.IsZero() {
-		d.Behind = found.Started.Sub(found.Due)
-	}
 	if d.Attempts, err = h.Store.Attempts(ctx, found.ID); err != nil {
 		return err
 	}
@@ -75,7 +90,7 @@ func (h *Handler) logPart(r *http.Request, d *runData) error {
 	if err != nil {
 		return err
 	}
-	d.Log = drawer.draw(lines)
+	d.Log = drawer.parts(lines)
 	d.At = reader.at.String()
 	if more {
 		d.Next = "/runs/" + d.Run.ID + "?" + url.Values{"log": {d.At}}.Encode()

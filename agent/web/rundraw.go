@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,25 @@ type logDrawer struct {
 
 // marks are what a row says beside its text, so that no line is told by colour alone.
 var marks = map[runlog.Level]string{runlog.Debug: "debug", runlog.Info: "info", runlog.Warning: "warn", runlog.Error: "error"}
+
+// partLines is how many lines a browser lays out together.
+const partLines = 500
+
+// parts draws lines for a page, in parts of which a browser lays out those
+// that are looked at.
+func (d *logDrawer) parts(lines []logLine) template.HTML {
+	var b strings.Builder
+	for part := range slices.Chunk(lines, partLines) {
+		class := "part"
+		if len(part) == partLines {
+			class = "part many"
+		}
+		b.WriteString(`<div class="` + class + `">`)
+		b.WriteString(string(d.draw(part)))
+		b.WriteString("</div>\n")
+	}
+	return template.HTML(b.String())
+}
 
 // draw writes by hand what a template would take ten times as long for.
 func (d *logDrawer) draw(lines []logLine) template.HTML {

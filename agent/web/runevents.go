@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apimeld/agent/agent/run"
@@ -91,7 +92,7 @@ func (h *Handler) sendLog(r *http.Request, s *stream, reader *logReader, drawer 
 			if err != nil {
 				return err
 			}
-			if err := s.send("log", reader.at.String(), string(drawer.draw(lines))); err != nil {
+			if err := s.send("log", reader.at.String(), strings.TrimSuffix(string(drawer.draw(lines)), "\n")); err != nil {
 				return err
 			}
 		}

@@ -11,11 +11,15 @@
   document.querySelector(".follow").hidden = false;
   live.hidden = false;
 
-  const atEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
-  let jumping = false;
-  const jump = () => { jumping = true; scrollTo(0, document.documentElement.scrollHeight); requestAnimationFrame(() => { jumping = false; }); };
+  const beyond = () => log.getBoundingClientRect().bottom - innerHeight;
+  const atEnd = () => beyond() < 80;
+  let jumping = 0;
+  const jump = () => {
+    const by = beyond() + 16;
+    if (by > 0) { jumping = Date.now(); scrollBy(0, by); }
+  };
   // Whoever scrolls up wants to read; whoever comes back to the end wants to follow.
-  addEventListener("scroll", () => { if (!jumping) follow.checked = atEnd(); }, {passive: true});
+  addEventListener("scroll", () => { if (Date.now() - jumping > 150) follow.checked = atEnd(); }, {passive: true});
   follow.addEventListener("change", () => { if (follow.checked) jump(); });
 
   let rows = log.querySelectorAll(".ln").length;
