@@ -1,0 +1,25 @@
+package runners
+
+import "path/filepath"
+
+// python reads the SDK by way of a sitecustomize module, which Python imports
+// before a script. PYTHONPATH leads to it, before the author's own.
+var python = Language{
+	Name:         "python",
+	extension:    ".py",
+	interpreters: []string{"python3", "python"},
+	install:      "python3",
+	command: func(s Script, interpreter, sdk string) Command {
+		return Command{
+			Path:    interpreter,
+			Args:    append([]string{s.Path}, s.Args...),
+			Prepend: []string{"PYTHONPATH=" + filepath.Join(sdk, "python")},
+			Env: []string{
+				// A log that is read while the script runs must not wait for a full buffer.
+				"PYTHONUNBUFFERED=1",
+				// The source's files are shared by runs, and read-only.
+				"PYTHONDONTWRITEBYTECODE=1",
+			},
+		}
+	},
+}

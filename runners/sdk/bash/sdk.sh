@@ -1,0 +1,54 @@
+# What every Bash script of a task finds when it starts: notify_mattermost and
+# log_debug, log_info, log_warning (or log_warn) and log_error.
+#
+# Bash reads this file because BASH_ENV names it. A script that defines a
+# function of the same name simply has its own.
+
+# notify_mattermost NAME [TEXT]: sends TEXT, or what stands on standard input,
+# to the webhook NAME. When it returns 0 the message is stored, and arrives
+# even if the script ends now; otherwise it says why on standard error.
+# The text travels by a pipe: a command line has a limit, and others can read it.
+notify_mattermost() {
+  if [ "$#" -eq 0 ]; then
+    printf 'notify_mattermost: usage: notify_mattermost NAME [TEXT]\n' >&2
+    return 2
+  fi
+  if [ "$#" -eq 1 ]; then
+    "$AGENT_RUN_BIN" notify -- "$1"
+    return
+  fi
+  local name=$1
+  shift
+  # A pipeline's status would be that of its last part all the same; the
+  # subshell keeps the script's own options, such as pipefail, out of it.
+  printf '%s' "$*" | "$AGENT_RUN_BIN" notify -- "$name"
+}
+
+log_debug() { __agent_log debug "$@"; }
+log_info() { __agent_log info "$@"; }
+log_warning() { __agent_log warning "$@"; }
+log_warn() { __agent_log warning "$@"; }
+log_error() { __agent_log error "$@"; }
+
+# One record a line: the level, a space, the text. A pipe takes up to 4096 bytes
+# at once without mixing them with another's, so long lines go in parts. "<>"
+# never waits, also when the agent is gone. No process is started.
+__agent_log() {
+  local level=$1 text line
+  shift
+  text="$*"
+  while :; do
+    line=${text%%$'\n'*}
+    while :; do
+      printf '%s %s\n' "$level" "${line:0:1000}" 2>/dev/null 1<>"$AGENT_RUN_LOG" ||
+        printf '%s: %s\n' "$level" "${line:0:1000}" >&2
+      [ "${#line}" -gt 1000 ] || break
+      line=${line:1000}
+    done
+    case $text in
+      *$'\n'*) text=${text#*$'\n'} ;;
+      *) break ;;
+    esac
+  done
+  return 0
+}
