@@ -294,7 +294,7 @@ func (r *Reconciler) activate(ctx context.Context, record store.Revision, snap *
 	activation := store.Activation{Revision: record}
 	for _, t := range snap.Tasks {
 		if t.Enabled && t.Fingerprint != "" {
-			activation.Tasks = append(activation.Tasks, store.TaskSchedule{TaskID: t.ID, TaskName: t.Name, Fingerprint: t.Fingerprint})
+			activation.Tasks = append(activation.Tasks, store.TaskSchedule{TaskID: t.ID, Fingerprint: t.Fingerprint})
 		}
 	}
 	rejected, was, err := r.Store.LastRejected(ctx)

@@ -43,7 +43,6 @@ type Activation struct {
 // the stored one, or none is stored, the schedule counts from the activation's Live.
 type TaskSchedule struct {
 	TaskID      string
-	TaskName    string
 	Fingerprint string
 }
 
@@ -58,6 +57,7 @@ type NewRun struct {
 	Lease    bool      // lease it to this agent at once: from then on its process may exist
 	State    run.State // run.Queued, or run.Skipped for one that is over already
 	Reason   string
+	Payload  []byte // what the trigger gives to the script; may be nil
 	// Notices are made in the same transaction, from the run with its number; may be nil.
 	Notices func(run.Run) []Notice
 }
@@ -78,13 +78,15 @@ type End struct {
 
 // A Finish is a run's end: its final state, last log lines and notices in one transaction.
 type Finish struct {
-	RunID   string
-	State   run.State // final
-	Reason  string
-	Ended   time.Time
-	Attempt *run.Attempt // the last attempt as it ended; nil when no process was started
-	Chunks  []runlog.Chunk
-	Drop    []runlog.Chunk // chunks cut out of the middle; only Attempt and Seq count
+	RunID  string
+	State  run.State // final
+	Reason string
+	// Revision is recorded unless an attempt's start has recorded one.
+	Revision string
+	Ended    time.Time
+	Attempt  *run.Attempt // the last attempt as it ended; nil when no process was started
+	Chunks   []runlog.Chunk
+	Drop     []runlog.Chunk // chunks cut out of the middle; only Attempt and Seq count
 	// Notices are made in the same transaction, from the run as it ended and
 	// how the task did before; may be nil.
 	Notices func(run.Run, Before) []Notice
@@ -101,6 +103,7 @@ type Unfinished struct {
 	Run     run.Run
 	Leased  bool        // its process may exist
 	Attempt run.Attempt // the last one recorded; zero Number when none
+	Payload []byte
 }
 
 // A Notice is one message to one webhook.
@@ -136,4 +139,30 @@ type Delivery struct {
 	Duration time.Duration
 	Status   int    // HTTP status; 0 when there was no answer
 	Detail   string // redacted, for people; empty when delivered
+}
+
+// A Page asks for a part of a list.
+type Page struct {
+	Cursor string // what the page before named as next; empty: the first page
+	Limit  int    // 0 means 50
+}
+
+// A RunFilter narrows a list of runs, newest first.
+type RunFilter struct {
+	TaskID string      // empty: all tasks
+	States []run.State // empty: all states
+	Page
+}
+
+// A LogPosition is a chunk of a run's log; the zero value is before the first.
+type LogPosition struct {
+	Attempt int
+	Seq     int
+}
+
+// Retention says which runs of a task are kept: those that both limits allow,
+// and the newest success and failure always.
+type Retention struct {
+	Runs int
+	Age  time.Duration
 }
