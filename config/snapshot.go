@@ -1,3 +1,9 @@
+// Package config is the configuration: what authors wrote, checked as a
+// whole, and the immutable snapshot that the rest of the agent works with.
+//
+// It owns loading, the rules across files and the differences between two
+// snapshots. It reads files through a [Tree] and nothing else: no Git, no
+// network, no database, and it runs nothing.
 package config
 
 import (
@@ -59,8 +65,9 @@ type Task struct {
 
 	Language string
 	Script   string // inline script; empty when ScriptFile is set
-	// ScriptFile is relative to the source's path.
+	// ScriptFile is relative to the source's path; ScriptHash names its content.
 	ScriptFile string
+	ScriptHash string
 	Args       []string
 	Env        []EnvVar // sorted by name; values may hold secret references
 
