@@ -55,6 +55,14 @@ func (t dirTree) Walk(yield func(Entry) error) error {
 			}
 		case !d.Type().IsRegular():
 			return nil // a pipe or socket is no configuration
+		default:
+			info, err := d.Info()
+			if err != nil {
+				return nil // it went away while we looked
+			}
+			if e.Size = info.Size(); info.Mode()&0o111 != 0 {
+				e.Kind = Executable
+			}
 		}
 		return yield(e)
 	})

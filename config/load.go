@@ -108,7 +108,14 @@ func (l *loader) walk() error {
 		ignored = ignore(string(text))
 	}
 	for _, e := range all {
-		if !isYAML(e.Path) || hidden(e.Path) || ignored(e.Path) {
+		if hidden(e.Path) || ignored(e.Path) {
+			continue
+		}
+		if _, inside := resolveLink(e); e.Kind == Link && !inside {
+			l.file(e.Path, "link", "the link leads out of the source", "put what it leads to into the source, or name it in "+IgnoreFile)
+			continue
+		}
+		if !isYAML(e.Path) {
 			continue
 		}
 		switch e.Kind {

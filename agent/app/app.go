@@ -28,7 +28,6 @@ import (
 	"github.com/apimeld/agent/agent/worker"
 	"github.com/apimeld/agent/config"
 	"github.com/apimeld/agent/notify/mattermost"
-	"github.com/apimeld/agent/runners"
 	"github.com/apimeld/agent/schema"
 )
 
@@ -164,6 +163,9 @@ func (a *App) wire(client *http.Client) (err error) {
 		Secrets:  a.secrets,
 		Log:      o.Log,
 	}
+	if a.options.MaxRuns == 0 {
+		a.options.MaxRuns = worker.DefaultMaxRuns
+	}
 	if o.Inbox {
 		a.inbox = web.NewInbox()
 		deliverer.URL = func(webhook string) string { return a.inbox.URL(a.localURL(), webhook) }
@@ -294,10 +296,4 @@ func scriptEnviron(environ []string) []string {
 		}
 	}
 	return []string{"PATH=" + env["PATH"], "HOME=" + env["HOME"], "LANG=" + env["LANG"]}
-}
-
-// languages are those that this agent can run.
-func languages(name string) bool {
-	_, ok := runners.Lookup(name)
-	return ok
 }

@@ -9,7 +9,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -78,6 +77,7 @@ type Reconciler struct {
 	status  Status
 	settled string          // the revision that needs no further look
 	wanting map[string]bool // secrets that the rejected head misses
+	live    time.Time       // when the active revision went live
 }
 
 type result struct {
@@ -98,6 +98,13 @@ func New(c Config) *Reconciler {
 
 // Snapshot is the active one; nil before the first good revision.
 func (r *Reconciler) Snapshot() *config.Snapshot { return r.active.Load() }
+
+// Live is when the active revision went live; zero before the first.
+func (r *Reconciler) Live() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.live
+}
 
 // Status is where reconciliation stands.
 func (r *Reconciler) Status() Status {
@@ -122,8 +129,11 @@ func (r *Reconciler) Resume(ctx context.Context) (bool, error) {
 	}
 	r.active.Store(snap)
 	r.mu.Lock()
-	r.settled = last.Commit
+	r.settled, r.live = last.Commit, last.Live
 	r.mu.Unlock()
+	if err := r.Source.Keep([]string{last.Commit}); err != nil {
+		r.Log.Error("hold revision against garbage collection", "revision", short(last.Commit), "error", err)
+	}
 	return true, nil
 }
 
@@ -309,6 +319,9 @@ func (r *Reconciler) activate(ctx context.Context, record store.Revision, snap *
 	}
 	before := r.active.Swap(snap)
 	r.settle(record.Commit, nil)
+	r.mu.Lock()
+	r.live = record.Live
+	r.mu.Unlock()
 	changes := config.Diff(before, snap)
 	r.Log.Info("revision is live", "revision", short(record.Commit), "title", record.Title, "tasks", len(snap.Tasks),
 		"added", len(changes.Added), "changed", len(changes.Changed), "removed", len(changes.Removed),

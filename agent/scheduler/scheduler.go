@@ -61,9 +61,12 @@ type Scheduler struct {
 	now     func() time.Time
 	wake    chan struct{}
 
+	claiming sync.Mutex // held from taking slots to handing their runs over
+
 	mu      sync.Mutex
 	entries entries
 	byID    map[string]*entry
+	paused  bool
 }
 
 // New returns a scheduler that claims nothing until [Scheduler.Update] and [Scheduler.Run].
@@ -120,6 +123,16 @@ func (s *Scheduler) Update(snap *config.Snapshot, live time.Time, considered map
 	}
 }
 
+// Pause ends claiming for good, and returns when no claim is under way: what
+// comes due from then on is for the next start, and its catchUp.
+func (s *Scheduler) Pause() {
+	s.claiming.Lock()
+	defer s.claiming.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = true
+}
+
 // Run claims slots until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
@@ -143,6 +156,8 @@ func (s *Scheduler) Run(ctx context.Context) {
 // claim claims what is due within the time ahead, and returns how long until
 // the next slot should be claimed.
 func (s *Scheduler) claim(ctx context.Context) time.Duration {
+	s.claiming.Lock()
+	defer s.claiming.Unlock()
 	for {
 		now := s.now()
 		claims, next := s.due(now)
@@ -186,6 +201,9 @@ type claim struct {
 func (s *Scheduler) due(now time.Time) (claims []claim, next time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.paused {
+		return nil, tick
+	}
 	for len(s.entries) > 0 && len(claims) < batch {
 		e := s.entries[0]
 		if wait := e.slot.Add(-ahead).Sub(now); wait > 0 {

@@ -67,18 +67,19 @@ func scanNotice(row row, before ...any) (Notice, error) {
 	return n, err
 }
 
-// PendingWebhooks counts the notices that wait, by webhook.
-func (s *Store) PendingWebhooks(ctx context.Context) (map[string]int, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT webhook, count(*) FROM notices WHERE source = ? AND state = 'pending' GROUP BY webhook", s.Source)
+// PendingWebhooks returns the webhooks with notices that wait, and when the
+// first of each may be tried.
+func (s *Store) PendingWebhooks(ctx context.Context) (map[string]time.Time, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT webhook, min(next) FROM notices WHERE source = ? AND state = 'pending' GROUP BY webhook", s.Source)
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	pending := map[string]int{}
+	pending := map[string]time.Time{}
 	_, err = collect(rows, func(r row) (struct{}, error) {
 		var webhook string
-		var n int
-		err := r.Scan(&webhook, &n)
-		pending[webhook] = n
+		var next int64
+		err := r.Scan(&webhook, &next)
+		pending[webhook] = fromMicros(next)
 		return struct{}{}, err
 	})
 	return pending, s.explain(err)

@@ -14,8 +14,9 @@ import (
 const (
 	// maxPush bounds what a Git server tells about a push; none of it is used.
 	maxPush = 4 << 20
-	// maxPayload bounds what a run can be given.
-	maxPayload = 1 << 20
+	// maxPayload bounds what a run can be given. It gets it in one variable of
+	// its environment, which the kernel bounds at 128 KiB (MAX_ARG_STRLEN).
+	maxPayload = 100 << 10
 	// syncPatience is how long one sync in the background may take.
 	syncPatience = 10 * time.Minute
 )

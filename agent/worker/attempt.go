@@ -73,6 +73,9 @@ func (w *Worker) attempt(j *job, a *attempt) store.Finish {
 		a.process.Stop(w.Grace)
 	}
 	exit := a.process.Wait()
+	if exit.Leftover && end.State == "" {
+		a.remark("the script left processes behind; they have been ended (setsid lets one go on)")
+	}
 	record.Ended = w.Now()
 	record.ExitCode, record.Signal = exit.Code, exit.Signal
 	switch {
@@ -100,7 +103,7 @@ func (w *Worker) started(j *job, record run.Attempt) error {
 	}
 	r := j.run
 	r.Revision = j.revision
-	if notices := w.notices(j.task, r, notify.Start, nil); len(notices) > 0 {
+	if notices := w.notices(j.task, r, notify.Start); len(notices) > 0 {
 		return w.persist("store notices of "+j.run.Label(), func(ctx context.Context) error {
 			_, err := w.Store.AddNotices(ctx, notices)
 			return err
@@ -132,6 +135,9 @@ func (w *Worker) end(j *job, f store.Finish, recorder *runlog.Recorder) {
 	j.logging.Lock()
 	defer j.logging.Unlock()
 	f.RunID = j.run.ID
+	if f.Attempt != nil {
+		f.Revision = j.revision
+	}
 	f.Ended = w.Now()
 	f.Reason = j.mask.Mask(f.Reason)
 	if recorder != nil {
@@ -139,7 +145,11 @@ func (w *Worker) end(j *job, f store.Finish, recorder *runlog.Recorder) {
 	}
 	if t := j.task; t != nil {
 		f.Notices = func(r run.Run, before store.Before) []store.Notice {
-			return w.ended(t, r, before, recorder)
+			after := aftermath{recorder: recorder}
+			if f.Attempt != nil {
+				after.signal = f.Attempt.Signal
+			}
+			return w.ended(t, r, before, after)
 		}
 	}
 	var ended run.Run

@@ -144,6 +144,9 @@ func (w *Worker) environment(j *job, attempt int) ([]string, error) {
 		env = append(env, v.Name+"="+value)
 	}
 	j.mask = secret.NewMasker(values...)
+	if len(j.payload) > 0 {
+		env = append(env, "TASK_PAYLOAD="+string(j.payload))
+	}
 	url := ""
 	if w.RunURL != nil {
 		url = w.RunURL(j.run.ID)

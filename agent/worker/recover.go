@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/apimeld/agent/agent/run"
@@ -19,9 +20,6 @@ func (w *Worker) Recover(ctx context.Context) error {
 	left, err := w.Store.Unfinished(ctx)
 	if err != nil {
 		return fmt.Errorf("list unfinished runs: %w", err)
-	}
-	if len(left) == 0 {
-		return nil
 	}
 	var leased []string
 	unrecorded := map[string]bool{}
@@ -47,6 +45,12 @@ func (w *Worker) Recover(ctx context.Context) error {
 			again = append(again, u)
 		default:
 			w.settle(u, orphans[u.Run.ID])
+		}
+	}
+	// Their processes are gone: what was private to them goes, too.
+	if folders, err := os.ReadDir(w.runDir("")); err == nil {
+		for _, f := range folders {
+			removeAll(w.runDir(f.Name()))
 		}
 	}
 	w.requeue(again)
@@ -125,6 +129,6 @@ func (w *Worker) requeue(left []store.Unfinished) {
 				continue
 			}
 		}
-		w.begin(&job{run: u.Run, leased: u.Leased})
+		w.begin(&job{run: u.Run, leased: u.Leased, payload: u.Payload})
 	}
 }

@@ -114,6 +114,7 @@ func (w *Worker) Submit(ctx context.Context, t *config.Task, trigger run.Trigger
 		Due:      w.Now(),
 		Attempts: t.Retry.Attempts,
 		State:    run.Queued,
+		Payload:  payload,
 	}
 	// The place is taken before the run is made, so that the run can be made
 	// and leased in one transaction, the only one before its process starts.
@@ -123,7 +124,7 @@ func (w *Worker) Submit(ctx context.Context, t *config.Task, trigger run.Trigger
 		n.Lease = true
 	case skip:
 		n.State, n.Reason = run.Skipped, verdict.reason
-		n.Notices = func(r run.Run) []store.Notice { return w.ended(t, r, store.Before{}, nil) }
+		n.Notices = func(r run.Run) []store.Notice { return w.ended(t, r, store.Before{}, aftermath{}) }
 	}
 	runs, err := w.Store.AddRuns(ctx, []store.NewRun{n})
 	if err == nil && len(runs) != 1 {
@@ -147,6 +148,9 @@ func (w *Worker) begin(j *job) {
 	j.ctx, j.cancel = context.WithCancelCause(w.base)
 	w.mu.Lock()
 	w.byID[j.run.ID] = j
+	if w.stopping {
+		j.cancel(errStopping)
+	}
 	w.mu.Unlock()
 	w.jobs.Go(func() {
 		defer func() {

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/apimeld/agent/agent/api"
+	"github.com/apimeld/agent/agent/app"
+	"github.com/apimeld/agent/agent/run"
+	"github.com/apimeld/agent/agent/runlog"
+	"github.com/apimeld/agent/config"
+	"github.com/apimeld/agent/notify"
+	"github.com/apimeld/agent/schema"
+)
+
+func (c Command) execCommand() *cobra.Command {
+	o := app.ExecOptions{Environ: c.Environ}
+	var dir, payload, python, bash, color string
+	cmd := &cobra.Command{
+		Use:   "exec TASK",
+		Short: "Run one task of a folder here and now, as the agent would",
+		Long: `Run one task of a folder here and now: its log comes as the script writes it, and
+the notices that it would send are printed instead of sent. TASK is an id or a
+name. Exit code 1 when the task fails.`,
+		Example: "  agent exec nightly-order-sync --path ~/ops-tasks",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			look, err := c.style(color)
+			if err != nil {
+				return err
+			}
+			snap, problems, err := c.load(cmd, dir, o.SecretsDir, 0)
+			if err != nil {
+				return err
+			}
+			if snap == nil {
+				if err := writeProblems(c.Stderr, style{}, problems); err != nil {
+					return err
+				}
+				return bad
+			}
+			task, err := findTask(snap, args[0])
+			if err != nil {
+				return &exitError{exitBad, err}
+			}
+			if payload != "" {
+				if o.Payload, err = os.ReadFile(payload); err != nil {
+					return fmt.Errorf("read payload: %w", err)
+				}
+			}
+			o.Snapshot, o.Task, o.Dir = snap, task, dir
+			o.Interpreters = map[string]string{"python": python, "bash": bash}
+			o.Line = func(attempt int, l runlog.Line) {
+				fmt.Fprintln(c.Stdout, look.line(api.FromLine(attempt, l), false))
+			}
+			result, err := app.Exec(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			for _, n := range result.Notices {
+				fmt.Fprintf(c.Stdout, "\n%s\n%s\n", look.bold("to "+n.Webhook+":"), n.Text)
+			}
+			summary := fmt.Sprintf("%s after %s", result.Run.State, notify.Duration(result.Run.Duration(time.Now())))
+			if result.Run.Reason != "" {
+				summary += ": " + result.Run.Reason
+			}
+			fmt.Fprintf(c.Stderr, "\n%s %s\n", task.ID, summary)
+			if result.Run.State != run.Success {
+				return bad
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&dir, "path", ".", "folder with the configuration")
+	f.StringVar(&payload, "payload", "", "file that the script gets in TASK_PAYLOAD")
+	f.StringVar(&o.SecretsDir, "secrets-dir", "", "folder with one file a secret, beside AGENT_SECRET_… variables")
+	f.StringVar(&python, "python", "", "Python interpreter (default: python3 on PATH)")
+	f.StringVar(&bash, "bash", "", "Bash (default: bash on PATH)")
+	f.StringVar(&color, "color", "auto", "auto, always or never")
+	return cmd
+}
+
+// findTask finds a task by its id or its name.
+func findTask(snap *config.Snapshot, name string) (*config.Task, error) {
+	if t := snap.Task(name); t != nil {
+		return t, nil
+	}
+	var ids []string
+	for _, t := range snap.Tasks {
+		if strings.EqualFold(t.Name, name) {
+			return t, nil
+		}
+		ids = append(ids, t.ID)
+	}
+	hint := "there are: " + strings.Join(ids, ", ")
+	if near := schema.Nearest(name, ids); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return nil, fmt.Errorf("unknown task %q\n%s", name, hint)
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/apimeld/agent/agent/secret"
+	"github.com/apimeld/agent/config"
+	"github.com/apimeld/agent/schema"
+)
+
+func (c Command) validateCommand() *cobra.Command {
+	var format, color, secretsDir string
+	var parallel int
+	cmd := &cobra.Command{
+		Use:   "validate [PATH]",
+		Short: "Check a folder's configuration; needs no network and no database",
+		Long: `Check the configuration in PATH, or in the working folder. All problems of all
+files come in one go. Exit code 1 when there is an error; a secret that this
+machine does not know is a warning.`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			if format != "text" && format != "json" {
+				return usage(fmt.Errorf("read --format %q: it must be text or json", format))
+			}
+			style, err := c.style(color)
+			if err != nil {
+				return err
+			}
+			// A short-lived process: collecting more often keeps it small, and costs little.
+			debug.SetGCPercent(50)
+			snap, problems, err := c.load(cmd, dir, secretsDir, parallel)
+			if err != nil {
+				return err
+			}
+			if format == "json" {
+				err = writeProblemsJSON(c.Stdout, snap, problems)
+			} else {
+				err = writeProblems(c.Stdout, style, problems)
+				if err == nil && !schema.HasErrors(problems) {
+					_, err = fmt.Fprintf(c.Stdout, "%s, %s: no errors\n", count(len(snap.Tasks), "task"), count(len(snap.Webhooks), "webhook"))
+				}
+			}
+			if err != nil {
+				return fmt.Errorf("write problems: %w", err)
+			}
+			if schema.HasErrors(problems) {
+				return bad
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&format, "format", "text", "text or json")
+	f.StringVar(&color, "color", "auto", "auto, always or never")
+	f.StringVar(&secretsDir, "secrets-dir", "", "folder with one file a secret, beside AGENT_SECRET_… variables")
+	f.IntVar(&parallel, "parallel", 0, "how many files are read at once (default: as many as there are processors)")
+	return cmd
+}
+
+// load loads a folder as validate and exec see it: secrets that are not known
+// here are warnings.
+func (c Command) load(cmd *cobra.Command, dir, secretsDir string, parallel int) (*config.Snapshot, []schema.Problem, error) {
+	tree, err := config.DirTree(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	secrets, err := secret.New(c.Environ, secretsDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return config.Load(cmd.Context(), tree, config.Options{
+		Revision:       "working tree",
+		Secrets:        secrets.Has,
+		SecretSeverity: schema.Warning,
+		Parallel:       parallel,
+	})
+}
+
+func writeProblemsJSON(w io.Writer, snap *config.Snapshot, problems []schema.Problem) error {
+	report := struct {
+		Valid    bool             `json:"valid"`
+		Tasks    int              `json:"tasks"`
+		Webhooks int              `json:"webhooks"`
+		Problems []schema.Problem `json:"problems"`
+	}{Valid: !schema.HasErrors(problems), Problems: problems}
+	if problems == nil {
+		report.Problems = []schema.Problem{}
+	}
+	if snap != nil {
+		report.Tasks, report.Webhooks = len(snap.Tasks), len(snap.Webhooks)
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return errors.Join(e.Encode(report))
+}
