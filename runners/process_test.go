@@ -83,19 +83,6 @@ func (tr *trial) output() []string {
 	return slices.Clone(tr.lines)
 }
 
-// awaitLine waits until the script has written a line.
-func (tr *trial) awaitLine(t *testing.T, want string) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for !slices.Contains(tr.output(), want) {
-		select {
-		case <-tr.got:
-		case <-deadline:
-			t.Fatalf("no line %q in %q", want, tr.output())
-		}
-	}
-}
-
 func TestExit(t *testing.T) {
 	code := func(n int) *int { return &n }
 	for _, tt := range []struct {

@@ -94,6 +94,7 @@ func (a *Auth) ssh(e *transport.Endpoint) (transport.AuthMethod, error) {
 		if err != nil {
 			return nil, fmt.Errorf("ask SSH agent for keys: %w\nor name a key with --ssh-key-file", err)
 		}
+		agent.HostKeyCallback = hosts.callback
 		return &sshAuth{agent, hosts}, nil
 	}
 	key, err := os.ReadFile(a.SSHKeyFile)
@@ -115,6 +116,7 @@ func (a *Auth) ssh(e *transport.Endpoint) (transport.AuthMethod, error) {
 		}
 		return nil, fmt.Errorf("read SSH key %s: %w\nname a private key in OpenSSH's or PEM format", a.SSHKeyFile, err)
 	}
+	keys.HostKeyCallback = hosts.callback
 	return &sshAuth{keys, hosts}, nil
 }
 
@@ -136,7 +138,7 @@ func (a *sshAuth) ClientConfig() (*ssh.ClientConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.HostKeyCallback, c.HostKeyAlgorithms = a.host.callback, a.host.algorithms
+	c.HostKeyAlgorithms = a.host.algorithms
 	return c, nil
 }
 

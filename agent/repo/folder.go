@@ -71,7 +71,7 @@ func (f *folder) Head(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("look through folder %s: %w", f.dir, err)
 	}
-	return "folder-" + hex.EncodeToString(sum.Sum(nil)[:10]), nil
+	return hex.EncodeToString(sum.Sum(nil)[:20]), nil
 }
 
 // Fetch copies the folder's state. The copy stays until the next Fetch or

@@ -29,6 +29,7 @@ type Recorder struct {
 	open    []Line
 	openLen int
 	lines   int64 // seen so far
+	written int64 // of them, those that are not the agent's
 	bytes   int64
 	seq     int
 	ready   []Chunk // closed, not yet taken
@@ -73,6 +74,7 @@ func (r *Recorder) Add(l Line) {
 	r.openLen += len(l.Text) + 1
 	r.bytes += int64(len(l.Text)) + 1
 	if l.Stream != Agent {
+		r.written++
 		if len(r.last) == 2*tailLines {
 			r.last = append(r.last[:0], r.last[tailLines:]...)
 		}
@@ -134,7 +136,7 @@ func (r *Recorder) Tail(n int) (lines []string, before int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.last[max(0, len(r.last)-min(n, tailLines)):]
-	return append(lines, last...), max(0, r.lines-int64(len(last)))
+	return append(lines, last...), max(0, r.written-int64(len(last)))
 }
 
 // close makes a chunk of the open lines. The caller holds the lock.

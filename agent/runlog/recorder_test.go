@@ -109,7 +109,7 @@ func TestTail(t *testing.T) {
 	if diff := cmp.Diff([]string{"497", "498", "499"}, lines); diff != "" {
 		t.Error(diff)
 	}
-	if before != 498 {
+	if before != 497 {
 		t.Errorf("before = %d", before)
 	}
 }

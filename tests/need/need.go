@@ -1,0 +1,32 @@
+// Package need says what a test cannot do without. On a machine that lacks it
+// the test says what is missing and skips; with AGENT_TEST_REQUIRE set, as the
+// project's gate has it, it fails.
+package need
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Program returns the path of the first of the programs that is there. install
+// is the Debian package that brings it.
+func Program(t testing.TB, install string, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	Missing(t, names[0]+" is missing: install "+install)
+	return ""
+}
+
+// Missing skips the test, or fails it where nothing may be missing.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("AGENT_TEST_REQUIRE") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
