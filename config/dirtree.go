@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,20 +12,17 @@ import (
 // DirTree is a folder's files. Folders named .git are left out, and nothing is
 // followed that leads out of the folder.
 func DirTree(dir string) (Tree, error) {
-	root, err := os.OpenRoot(dir)
+	info, err := os.Stat(dir)
 	if err != nil {
-		if errors.Is(err, syscall.ENOTDIR) {
-			return nil, fmt.Errorf("open folder %s: it is not a folder\nname the folder that holds the configuration", dir)
-		}
 		return nil, fmt.Errorf("open folder %s: %w\nname the folder that holds the configuration", dir, err)
 	}
-	return dirTree{root, dir}, nil
+	if !info.IsDir() {
+		return nil, fmt.Errorf("open folder %s: it is not a folder\nname the folder that holds the configuration", dir)
+	}
+	return dirTree{dir}, nil
 }
 
-type dirTree struct {
-	root *os.Root
-	dir  string
-}
+type dirTree struct{ dir string }
 
 func (t dirTree) Walk(yield func(Entry) error) error {
 	return filepath.WalkDir(t.dir, func(path string, d fs.DirEntry, err error) error {
@@ -55,7 +51,7 @@ func (t dirTree) Walk(yield func(Entry) error) error {
 			}
 		case !d.Type().IsRegular():
 			return nil // a pipe or socket is no configuration
-		default:
+		case !isYAML(e.Path): // of YAML nobody asks
 			info, err := d.Info()
 			if err != nil {
 				return nil // it went away while we looked
@@ -68,35 +64,48 @@ func (t dirTree) Walk(yield func(Entry) error) error {
 	})
 }
 
+// Read reads with the system's own calls: it is called for each of thousands
+// of small files, and package os would ask of each whether it can be waited for.
 func (t dirTree) Read(e Entry, limit int64) ([]byte, error) {
+	path := filepath.Join(t.dir, filepath.FromSlash(e.Path))
 	// NONBLOCK: should a pipe have taken the file's place, nobody waits for it.
-	f, err := t.root.OpenFile(filepath.FromSlash(e.Path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	// NOFOLLOW: what Walk calls a file is none any more if it leads elsewhere.
+	fd, err := ignoringInterrupts(func() (int, error) {
+		return syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	})
 	if err != nil {
-		return nil, err
+		return nil, &fs.PathError{Op: "open", Path: e.Path, Err: err}
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	defer syscall.Close(fd)
+	var info syscall.Stat_t
+	if err := syscall.Fstat(fd, &info); err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: e.Path, Err: err}
 	}
-	if info.Size() > limit {
+	if info.Size > limit {
 		return nil, ErrTooLarge
 	}
-	b := make([]byte, 0, info.Size()+1)
+	b := make([]byte, 0, info.Size+1)
 	for {
-		n, err := f.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if errors.Is(err, io.EOF) {
-			return b, nil
-		}
+		n, err := ignoringInterrupts(func() (int, error) { return syscall.Read(fd, b[len(b):cap(b)]) })
 		if err != nil {
-			return nil, err
+			return nil, &fs.PathError{Op: "read", Path: e.Path, Err: err}
+		}
+		if b = b[:len(b)+n]; n == 0 || len(b) < cap(b) && int64(len(b)) == info.Size {
+			return b, nil
 		}
 		if int64(len(b)) > limit {
 			return nil, ErrTooLarge
 		}
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
+		}
+	}
+}
+
+func ignoringInterrupts(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); err != syscall.EINTR {
+			return n, err
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
 
@@ -160,11 +161,15 @@ func (l *loader) parse() error {
 		wg       sync.WaitGroup
 		mu       sync.Mutex
 		firstErr error
-		next     = make(chan int)
+		next     atomic.Int64
 	)
 	for range max(1, min(l.Parallel, len(l.sources))) {
 		wg.Go(func() {
-			for i := range next {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(l.sources) || l.ctx.Err() != nil {
+					return
+				}
 				p, problems, err := l.file1(l.sources[i])
 				l.files[i] = p
 				if len(problems) > 0 || err != nil {
@@ -178,13 +183,6 @@ func (l *loader) parse() error {
 			}
 		})
 	}
-	for i := range l.sources {
-		next <- i
-		if i%256 == 0 && l.ctx.Err() != nil {
-			break
-		}
-	}
-	close(next)
 	wg.Wait()
 	return errors.Join(firstErr, l.ctx.Err())
 }

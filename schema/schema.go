@@ -93,10 +93,12 @@ func indent(text []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// A compiled schema, and itself as JSON to look up what a keyword says.
+// A compiled schema, itself as JSON to look up what a keyword says, and the
+// quick way to find that a document is fine.
 type compiled struct {
 	*jsonschema.Schema
-	raw map[string]any
+	raw   map[string]any
+	quick *rule
 }
 
 // schemas compiles each kind's schema once. It is a pure function of what the
@@ -118,7 +120,7 @@ var schemas = sync.OnceValue(func() map[string]compiled {
 		if err := json.Unmarshal(text, &raw); err != nil {
 			panic(err)
 		}
-		all[kind] = compiled{c.MustCompile(id), raw}
+		all[kind] = compiled{c.MustCompile(id), raw, mustRule(text)}
 	}
 	return all
 })

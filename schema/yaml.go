@@ -157,7 +157,7 @@ func (f *File) sound(root *yaml.Node) bool {
 			}
 			return walk(n.Alias, depth+1, inner)
 		case yaml.MappingNode:
-			seen := map[string]*yaml.Node{}
+			var seen map[string]*yaml.Node
 			for i := 0; i+1 < len(n.Content); i += 2 {
 				key := n.Content[i]
 				if key.Kind != yaml.ScalarNode {
@@ -168,10 +168,12 @@ func (f *File) sound(root *yaml.Node) bool {
 					f.addNode(key, "merge", "merge keys (<<) are not taken", "put what tasks share into a document of kind: Defaults")
 					return false
 				}
-				if first := seen[key.Value]; first != nil {
+				if seen == nil && len(n.Content) > 2*fewKeys {
+					seen = make(map[string]*yaml.Node, len(n.Content)/2)
+				}
+				if first := firstKey(n, i, seen); first != nil {
 					f.addNode(key, "duplicate-key", fmt.Sprintf("duplicate key %q", key.Value), fmt.Sprintf("it stands on line %d already: remove one of them", first.Line))
 				}
-				seen[key.Value] = key
 				if !walk(n.Content[i+1], depth+1, within) {
 					return false
 				}
@@ -191,6 +193,25 @@ func (f *File) sound(root *yaml.Node) bool {
 		return true
 	}
 	return walk(root, 0, nil)
+}
+
+// fewKeys is up to how many keys looking through them is quicker than a map.
+const fewKeys = 24
+
+// firstKey is the key that the one at i repeats, or nil. seen is used when it is not nil.
+func firstKey(n *yaml.Node, i int, seen map[string]*yaml.Node) *yaml.Node {
+	key := n.Content[i]
+	if seen != nil {
+		first := seen[key.Value]
+		seen[key.Value] = key
+		return first
+	}
+	for j := 0; j < i; j += 2 {
+		if n.Content[j].Value == key.Value {
+			return n.Content[j]
+		}
+	}
+	return nil
 }
 
 func (f *File) kind(root *yaml.Node) (string, bool) {

@@ -36,8 +36,9 @@ machine does not know is a warning.`,
 			if err != nil {
 				return err
 			}
-			// A short-lived process: collecting more often keeps it small, and costs little.
-			debug.SetGCPercent(50)
+			// A short-lived process: collect late, but stay small.
+			debug.SetGCPercent(400)
+			debug.SetMemoryLimit(40 << 20)
 			snap, problems, err := c.load(cmd, dir, secretsDir, parallel)
 			if err != nil {
 				return err
