@@ -14,16 +14,21 @@ import (
 // assemble puts the documents together: what refers to what, who inherits
 // what, and the rules that hold across files.
 func (l *loader) assemble() *Snapshot {
-	s := &Snapshot{Revision: l.Revision, tasks: map[string]*Task{}, webhooks: map[string]*Webhook{}}
+	n := 0
+	for _, f := range l.files {
+		n += len(f.documents)
+	}
+	s := &Snapshot{Revision: l.Revision, tasks: make(map[string]*Task, n), webhooks: map[string]*Webhook{}}
+	s.Tasks = make([]*Task, 0, n)
 	defaults := l.defaults(s)
+	l.before, l.built = l.Cache.built(l.inherited), make(map[*taskDocument]*Task, n)
 	l.webhooks(s)
 	l.checkNotify(s, defaults)
-	names := map[string]place{}
-	ids := map[string]place{}
+	names := make(map[string]*Task, n)
 	for _, f := range l.files {
 		for i := range f.documents {
 			if d := f.documents[i].Task; d != nil {
-				l.task(s, f, i, d, names, ids)
+				l.task(s, f, i, d, names)
 			}
 		}
 	}
@@ -79,6 +84,7 @@ func (l *loader) defaults(s *Snapshot) *found {
 		out.Notify = d.Notify.List
 	}
 	if at != nil {
+		l.inherited = d
 		l.checkSecrets(at.file, at.document, d.Env)
 	}
 	return at
@@ -180,29 +186,43 @@ func (l *loader) checkSecret(f *parsed, document int, at, value string) {
 }
 
 // task adds a task, with everything that it inherits.
-func (l *loader) task(s *Snapshot, f *parsed, document int, d *taskDocument, names, ids map[string]place) {
-	here := place{f.path, f.documents[document].Line}
+func (l *loader) task(s *Snapshot, f *parsed, document int, d *taskDocument, names map[string]*Task) {
 	if d.Name == "" || d.ID == "" {
 		return // reported already
 	}
-	if other, ok := names[d.Name]; ok {
-		l.pend(f, document, "name", "duplicate-name", fmt.Sprintf("there are two tasks %q", d.Name), "rename one: the other is "+other.String())
+	if other := names[d.Name]; other != nil {
+		l.pend(f, document, "name", "duplicate-name", fmt.Sprintf("there are two tasks %q", d.Name), fmt.Sprintf("rename one: the other is %s:%d", other.File, other.Line))
 		return
 	}
-	names[d.Name] = here
-	if other, ok := ids[d.ID]; ok {
-		l.pend(f, document, "id", "duplicate-id", fmt.Sprintf("there are two tasks with the id %q", d.ID), "give one another id: the other is "+other.String())
+	if other := s.tasks[d.ID]; other != nil {
+		l.pend(f, document, "id", "duplicate-id", fmt.Sprintf("there are two tasks with the id %q", d.ID), fmt.Sprintf("give one another id: the other is %s:%d", other.File, other.Line))
 		return
 	}
-	ids[d.ID] = here
+	if d.Notify != nil {
+		l.checkWebhooks(s, f, document, d.Notify.List)
+	}
+	l.checkSecrets(f, document, d.Env)
+	hash := l.script(d.File, f, document)
+	t := l.before[d]
+	if t == nil || t.File != f.path || t.Line != f.documents[document].Line || t.ScriptHash != hash {
+		t = l.newTask(s, f, document, d)
+		t.ScriptHash = hash
+	}
+	l.built[d], names[t.Name] = t, t
+	s.tasks[t.ID] = t
+	s.Tasks = append(s.Tasks, t)
+}
+
+// newTask makes a task of its document and what it inherits.
+func (l *loader) newTask(s *Snapshot, f *parsed, document int, d *taskDocument) *Task {
 	t := &Task{
 		ID:          d.ID,
 		Name:        d.Name,
 		Description: d.Description,
 		Labels:      d.Labels,
 		Enabled:     d.Enabled == nil || *d.Enabled,
-		File:        here.file,
-		Line:        here.line,
+		File:        f.path,
+		Line:        f.documents[document].Line,
 		Location:    s.Defaults.Location,
 		CatchUp:     orElse(d.CatchUp, s.Defaults.CatchUp),
 		Overlap:     orElse(d.Overlap, s.Defaults.Overlap),
@@ -218,16 +238,12 @@ func (l *loader) task(s *Snapshot, f *parsed, document int, d *taskDocument, nam
 	}
 	if d.Notify != nil {
 		t.Notify = d.Notify.List
-		l.checkWebhooks(s, f, document, t.Notify)
 	}
 	if t.Language == "" {
 		t.Language = languageOf(t.ScriptFile)
 	}
 	l.schedule(t, d, s.Defaults.Timezone, f, document)
-	l.script(t, f, document)
-	l.checkSecrets(f, document, d.Env)
-	s.tasks[t.ID] = t
-	s.Tasks = append(s.Tasks, t)
+	return t
 }
 
 // languageOf is what a script file's extension says, else the default.
@@ -293,52 +309,53 @@ func scheduleAt(d *taskDocument, i int) string {
 	return fmt.Sprintf("schedule/%d", i)
 }
 
-// script checks that a script's file is there, is one, and stays inside.
-func (l *loader) script(t *Task, f *parsed, document int) {
-	if t.ScriptFile == "" {
-		return
+// script checks that a script's file is there, is one, and stays inside. It
+// returns what names its content.
+func (l *loader) script(file string, f *parsed, document int) (hash string) {
+	if file == "" {
+		return ""
 	}
-	e, ok := l.entries[t.ScriptFile]
+	e, ok := l.entries[file]
 	for hops := 0; ok && e.Kind == Link; hops++ {
 		target, inside := resolveLink(e)
 		if !inside || hops == 10 {
-			l.pend(f, document, "file", "link", fmt.Sprintf("file %q is a link that leaves the source", t.ScriptFile), "put the file itself into the source")
-			return
+			l.pend(f, document, "file", "link", fmt.Sprintf("file %q is a link that leaves the source", file), "put the file itself into the source")
+			return ""
 		}
 		e, ok = l.entries[target]
 	}
 	if ok && e.Kind != Submodule {
-		t.ScriptHash = e.Hash
 		if e.Size >= 0 && e.Size < 1024 || e.Size < 0 {
 			if text, err := l.tree.Read(e, 1024); err == nil && strings.HasPrefix(string(text), "version https://git-lfs.github.com/spec/") {
-				l.pend(f, document, "file", "lfs", fmt.Sprintf("file %q is a Git LFS pointer: its content is not in the repository", t.ScriptFile), "commit the script itself, without LFS")
+				l.pend(f, document, "file", "lfs", fmt.Sprintf("file %q is a Git LFS pointer: its content is not in the repository", file), "commit the script itself, without LFS")
 			}
 		}
-		return
+		return e.Hash
 	}
-	message, hint := fmt.Sprintf("there is no file %q", t.ScriptFile), "write its path relative to the source's path"
+	message, hint := fmt.Sprintf("there is no file %q", file), "write its path relative to the source's path"
 	folder := false
 	var near []string
 	for p, e := range l.entries {
-		if strings.HasPrefix(p, t.ScriptFile+"/") {
+		if strings.HasPrefix(p, file+"/") {
 			folder = true
 		}
-		if e.Kind == Submodule && strings.HasPrefix(t.ScriptFile+"/", p+"/") {
-			message, hint = fmt.Sprintf("file %q is in a submodule, whose files are not read", t.ScriptFile), "put the script into the source itself"
+		if e.Kind == Submodule && strings.HasPrefix(file+"/", p+"/") {
+			message, hint = fmt.Sprintf("file %q is in a submodule, whose files are not read", file), "put the script into the source itself"
 			l.pend(f, document, "file", "submodule", message, hint)
-			return
+			return ""
 		}
-		if path.Base(p) == path.Base(t.ScriptFile) {
+		if path.Base(p) == path.Base(file) {
 			near = append(near, p)
 		}
 	}
 	switch {
 	case folder:
-		message = fmt.Sprintf("%q is a folder", t.ScriptFile)
+		message = fmt.Sprintf("%q is a folder", file)
 	case len(near) == 1:
 		hint = "did you mean " + near[0] + "?"
 	}
 	l.pend(f, document, "file", "unknown-file", message, hint)
+	return ""
 }
 
 // resolveLink is where a link leads, from the source's path on, and whether it stays inside.

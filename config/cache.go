@@ -19,6 +19,10 @@ const cacheVersion = "apimeld-agent parsed files 1"
 type Cache struct {
 	mu    sync.RWMutex
 	files map[string][]document
+	// What the last good load made of the documents: a task whose document and
+	// defaults are as they were is taken over as it is.
+	defaults *defaultsDocument
+	tasks    map[*taskDocument]*Task
 }
 
 // NewCache returns an empty cache.
@@ -34,8 +38,19 @@ func (c *Cache) get(hash string) ([]document, bool) {
 	return d, ok
 }
 
+// built are the tasks of the last good load, if it had the same defaults. The
+// map must not be changed.
+func (c *Cache) built(defaults *defaultsDocument) map[*taskDocument]*Task {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.defaults != defaults {
+		return nil
+	}
+	return c.tasks
+}
+
 // keep makes the cache hold the files of one load, and nothing else.
-func (c *Cache) keep(files []*parsed) {
+func (c *Cache) keep(files []*parsed, defaults *defaultsDocument, tasks map[*taskDocument]*Task) {
 	kept := make(map[string][]document, len(files))
 	for _, f := range files {
 		if f.hash != "" {
@@ -43,7 +58,7 @@ func (c *Cache) keep(files []*parsed) {
 		}
 	}
 	c.mu.Lock()
-	c.files = kept
+	c.files, c.defaults, c.tasks = kept, defaults, tasks
 	c.mu.Unlock()
 }
 

@@ -20,7 +20,7 @@ func Diff(before, after *Snapshot) Changes {
 		switch old := before.Task(t.ID); {
 		case old == nil:
 			c.Added = append(c.Added, t.ID)
-		case !same(old, t):
+		case old != t && !same(old, t):
 			c.Changed = append(c.Changed, t.ID)
 		}
 	}

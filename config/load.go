@@ -43,7 +43,7 @@ type Options struct {
 // it finds, sorted; the snapshot is nil when one of them is an error. The
 // error is about the tree, not about what is in it.
 func Load(ctx context.Context, tree Tree, o Options) (*Snapshot, []schema.Problem, error) {
-	l := &loader{Options: o, tree: tree, ctx: ctx, entries: map[string]Entry{}}
+	l := &loader{Options: o, tree: tree, ctx: ctx}
 	if l.Cache == nil {
 		l.Cache = NewCache()
 	}
@@ -64,7 +64,7 @@ func Load(ctx context.Context, tree Tree, o Options) (*Snapshot, []schema.Proble
 	if schema.HasErrors(problems) {
 		return nil, problems, nil
 	}
-	l.Cache.keep(l.files)
+	l.Cache.keep(l.files, l.inherited, l.built)
 	return snapshot, problems, nil
 }
 
@@ -78,6 +78,10 @@ type loader struct {
 	problems []schema.Problem
 	pending  []pending
 	parser   schedule.Parser
+
+	inherited *defaultsDocument       // nil: there is none
+	before    map[*taskDocument]*Task // of the load before, with the same defaults
+	built     map[*taskDocument]*Task
 }
 
 // A parsed is what a file holds.
@@ -98,6 +102,7 @@ func (l *loader) walk() error {
 		return fmt.Errorf("list files: %w", err)
 	}
 	ignored := func(string) bool { return false }
+	l.entries = make(map[string]Entry, len(all))
 	for _, e := range all {
 		l.entries[e.Path] = e
 	}

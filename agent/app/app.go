@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apimeld/agent/agent/control"
@@ -53,7 +54,9 @@ type App struct {
 	inbox      *web.Inbox
 
 	recovered sync.Once
+	saving    atomic.Bool   // a save of the cache is on its way
 	ready     chan struct{} // closed when the first snapshot is at work
+	stopping  chan struct{} // closed when everything is to end
 	cancel    context.CancelFunc
 	tasks     sync.WaitGroup
 }
@@ -64,7 +67,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	a := &App{options: o, log: o.Log, started: time.Now(), ready: make(chan struct{})}
+	a := &App{options: o, log: o.Log, started: time.Now(), ready: make(chan struct{}), stopping: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -222,7 +225,7 @@ func (a *App) activated(ctx context.Context, snap *config.Snapshot, live time.Ti
 		a.tasks.Go(func() { a.scheduler.Run(ctx) })
 		close(a.ready)
 	}
-	a.tasks.Go(func() { a.saveCache(snap) })
+	a.saveSoon()
 }
 
 // renew keeps the leases of this agent's runs from running out.
@@ -254,6 +257,7 @@ func (a *App) Stop() error {
 	if a.cancel != nil {
 		a.cancel()
 	}
+	close(a.stopping)
 	short, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := a.server.Shutdown(short); err != nil {

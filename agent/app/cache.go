@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/apimeld/agent/config"
 )
@@ -27,8 +28,29 @@ func (a *App) loadCache() {
 	}
 }
 
+// saveAfter is how long after a change the cache is written: what it costs
+// shall not stand in the way of the next change.
+const saveAfter = 30 * time.Second
+
+// saveSoon writes the cache after a while, or when the agent stops.
+func (a *App) saveSoon() {
+	if a.saving.Swap(true) {
+		return
+	}
+	a.tasks.Go(func() {
+		timer := time.NewTimer(saveAfter)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-a.stopping:
+		}
+		a.saving.Store(false)
+		a.saveCache()
+	})
+}
+
 // saveCache writes the cache aside and renames it, so that a kill leaves the old one.
-func (a *App) saveCache(*config.Snapshot) {
+func (a *App) saveCache() {
 	err := func() error {
 		f, err := os.CreateTemp(a.options.StateDir, ".parsed.*")
 		if err != nil {

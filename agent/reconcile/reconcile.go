@@ -302,11 +302,8 @@ func (r *Reconciler) reject(ctx context.Context, record store.Revision) (Outcome
 func (r *Reconciler) activate(ctx context.Context, record store.Revision, snap *config.Snapshot) (Outcome, error) {
 	record.State, record.Live, record.Tasks = store.Active, r.Now(), len(snap.Tasks)
 	activation := store.Activation{Revision: record}
-	for _, t := range snap.Tasks {
-		if t.Enabled && t.Fingerprint != "" {
-			activation.Tasks = append(activation.Tasks, store.TaskSchedule{TaskID: t.ID, Fingerprint: t.Fingerprint})
-		}
-	}
+	before := r.Snapshot()
+	schedules(&activation, before, snap)
 	rejected, was, err := r.Store.LastRejected(ctx)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("read last rejected revision: %w", err)
@@ -317,7 +314,7 @@ func (r *Reconciler) activate(ctx context.Context, record store.Revision, snap *
 	if err := r.Store.Activate(ctx, activation); err != nil {
 		return Outcome{}, fmt.Errorf("activate revision: %w", err)
 	}
-	before := r.active.Swap(snap)
+	r.active.Store(snap)
 	r.settle(record.Commit, nil)
 	r.mu.Lock()
 	r.live = record.Live
@@ -336,6 +333,29 @@ func (r *Reconciler) activate(ctx context.Context, record store.Revision, snap *
 		r.Activated(ctx, snap, record.Live)
 	}
 	return Outcome{Revision: record.Commit, State: Live, Problems: record.Problems}, nil
+}
+
+// schedules fills in what an activation says of schedules.
+func schedules(a *store.Activation, before, after *config.Snapshot) {
+	scheduled := func(t *config.Task) bool { return t != nil && t.Enabled && t.Fingerprint != "" }
+	if before != nil {
+		a.Since = before.Revision
+		for _, t := range before.Tasks {
+			if scheduled(t) && !scheduled(after.Task(t.ID)) {
+				a.Removed = append(a.Removed, t.ID)
+			}
+		}
+	}
+	for _, t := range after.Tasks {
+		if !scheduled(t) {
+			continue
+		}
+		one := store.TaskSchedule{TaskID: t.ID, Fingerprint: t.Fingerprint}
+		a.Tasks = append(a.Tasks, one)
+		if old := before.Task(t.ID); old != t && (!scheduled(old) || old.Fingerprint != t.Fingerprint) {
+			a.Changed = append(a.Changed, one)
+		}
+	}
 }
 
 func short(revision string) string { return revision[:min(len(revision), 12)] }

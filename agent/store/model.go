@@ -36,7 +36,12 @@ const (
 type Activation struct {
 	Revision Revision
 	Tasks    []TaskSchedule // every task of the revision that has a schedule and is enabled
-	Notices  []Notice
+	// Since names a revision, or is empty; Changed and Removed are how Tasks
+	// differ from its. When that one is active, only they are written.
+	Since   string
+	Changed []TaskSchedule
+	Removed []string
+	Notices []Notice
 }
 
 // A TaskSchedule identifies a task's schedule. When Fingerprint differs from

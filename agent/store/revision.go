@@ -48,26 +48,37 @@ func (s *Store) putRevision(t *tx, r Revision) error {
 // changed counts from the revision's Live; the others go on as they were.
 func (s *Store) Activate(ctx context.Context, a Activation) error {
 	return s.write.do(ctx, func(t *tx) error {
+		var active string
+		err := t.queryRow("SELECT commit_id FROM revisions WHERE source = ? AND state = ?", s.Source, string(Active)).Scan(&active)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 		if err := t.exec("UPDATE revisions SET state = ? WHERE source = ? AND state = ? AND commit_id <> ?", string(Superseded), s.Source, string(Active), a.Revision.Commit); err != nil {
 			return err
 		}
 		if err := s.putRevision(t, a.Revision); err != nil {
 			return err
 		}
-		if err := s.putSchedules(t, a.Tasks, a.Revision.Live); err != nil {
+		changed, removed := a.Changed, a.Removed
+		if a.Since == "" || a.Since != active {
+			if changed, removed, err = s.compareSchedules(t, a.Tasks); err != nil {
+				return err
+			}
+		}
+		if err := s.putSchedules(t, changed, removed, a.Revision.Live); err != nil {
 			return err
 		}
 		t.after = append(t.after, func() { s.notify.send(Change{Revision: true}) })
-		_, err := s.addNotices(t, a.Notices)
+		_, err = s.addNotices(t, a.Notices)
 		return err
 	})
 }
 
-// putSchedules writes what differs: most of 100,000 schedules are as they were.
-func (s *Store) putSchedules(t *tx, tasks []TaskSchedule, live time.Time) error {
+// compareSchedules finds how schedules differ from those that are stored.
+func (s *Store) compareSchedules(t *tx, tasks []TaskSchedule) (changed []TaskSchedule, removed []string, err error) {
 	rows, err := t.query("SELECT task, fingerprint FROM schedules WHERE source = ?", s.Source)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	old := map[string]string{}
 	_, err = collect(rows, func(r row) (struct{}, error) {
@@ -77,14 +88,22 @@ func (s *Store) putSchedules(t *tx, tasks []TaskSchedule, live time.Time) error 
 		return struct{}{}, err
 	})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	for _, one := range tasks {
-		was, ok := old[one.TaskID]
-		delete(old, one.TaskID)
-		if ok && was == one.Fingerprint {
-			continue
+		if was, ok := old[one.TaskID]; !ok || was != one.Fingerprint {
+			changed = append(changed, one)
 		}
+		delete(old, one.TaskID)
+	}
+	for task := range old {
+		removed = append(removed, task)
+	}
+	return changed, removed, nil
+}
+
+func (s *Store) putSchedules(t *tx, changed []TaskSchedule, removed []string, live time.Time) error {
+	for _, one := range changed {
 		err := t.exec(`INSERT INTO schedules (source, task, fingerprint, considered) VALUES (?, ?, ?, ?)
 			ON CONFLICT (source, task) DO UPDATE SET fingerprint = excluded.fingerprint, considered = excluded.considered`,
 			s.Source, one.TaskID, one.Fingerprint, micros(live))
@@ -92,7 +111,7 @@ func (s *Store) putSchedules(t *tx, tasks []TaskSchedule, live time.Time) error 
 			return err
 		}
 	}
-	for task := range old {
+	for _, task := range removed {
 		if err := t.exec("DELETE FROM schedules WHERE source = ? AND task = ?", s.Source, task); err != nil {
 			return err
 		}
