@@ -84,6 +84,7 @@ func (s *splitter) end() {
 // level, a space, the text. A name, not an inherited descriptor, works from
 // every child process and in every language, and takes no number away.
 type loggerPipe struct {
+	path string
 	file *os.File
 	out  func(Output)
 	done chan struct{}
@@ -96,9 +97,10 @@ func newLoggerPipe(path string, out func(Output)) (*loggerPipe, error) {
 	// For reading and writing: so it never ends while no script has it open.
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
+		_ = os.Remove(path)
 		return nil, fmt.Errorf("open pipe for the script's logger: %w", err)
 	}
-	return &loggerPipe{file: f, out: out, done: make(chan struct{})}, nil
+	return &loggerPipe{path: path, file: f, out: out, done: make(chan struct{})}, nil
 }
 
 func (l *loggerPipe) run() {
@@ -142,6 +144,11 @@ func (l *loggerPipe) record(line []byte) {
 		level, text = []byte("info"), line
 	}
 	l.out(Output{Stream: "logger", Level: string(level), Line: text, Time: time.Now()})
+}
+
+func (l *loggerPipe) close() {
+	_ = syscall.Unlink(l.path) // a leftover is swept at the next start
+	_ = l.file.Close()
 }
 
 // finish reads what is there and ends.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,8 +35,8 @@ type Spec struct {
 	Command Command
 	Env     []string
 	Dir     string // in which it starts
-	// Private is a folder of this process alone, for the logger's pipe.
-	Private string
+	// Pipe is the path of the logger's pipe, which New makes and Close removes.
+	Pipe string
 	// Output gets each line, from several goroutines.
 	Output func(Output)
 }
@@ -92,11 +91,10 @@ func New(s Spec) (_ *Process, err error) {
 		p.readers = append(p.readers, newReader(r, stream, s.Output))
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p.writers[0], p.writers[1]
-	path := filepath.Join(s.Private, "log")
-	if p.logger, err = newLoggerPipe(path, s.Output); err != nil {
+	if p.logger, err = newLoggerPipe(s.Pipe, s.Output); err != nil {
 		return nil, err
 	}
-	p.cmd.Env = environment(s.Env, s.Command, EnvLog+"="+path)
+	p.cmd.Env = environment(s.Env, s.Command, EnvLog+"="+s.Pipe)
 	return p, nil
 }
 
@@ -281,6 +279,6 @@ func (p *Process) Close() {
 		r.file.Close()
 	}
 	if p.logger != nil {
-		p.logger.file.Close()
+		p.logger.close()
 	}
 }

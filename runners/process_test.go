@@ -52,7 +52,7 @@ func start(t *testing.T, language, script string, env ...string) *trial {
 	tr := &trial{got: make(chan struct{}, 1000)}
 	env = append([]string{"PATH=" + os.Getenv("PATH"), "AGENT_RUN_SOCKET=/nonexistent", "AGENT_RUN_TOKEN=x"}, env...)
 	tr.Process, err = runners.New(runners.Spec{
-		Command: command, Env: env, Dir: dir, Private: t.TempDir(),
+		Command: command, Env: env, Dir: dir, Pipe: filepath.Join(t.TempDir(), "log"),
 		Output: func(o runners.Output) {
 			tr.mu.Lock()
 			defer tr.mu.Unlock()
@@ -342,13 +342,9 @@ func TestMissingInterpreter(t *testing.T) {
 
 // BenchmarkProcess is beside BenchmarkForkExec: what does a process cost here, and bare?
 func BenchmarkProcess(b *testing.B) {
-	sdk, err := runners.InstallSDK(b.TempDir())
-	if err != nil {
-		b.Fatal(err)
-	}
-	_ = sdk
+	pipe := filepath.Join(b.TempDir(), "log")
 	for b.Loop() {
-		p, err := runners.New(runners.Spec{Command: runners.Command{Path: "/bin/true"}, Dir: "/", Private: b.TempDir(), Output: func(runners.Output) {}})
+		p, err := runners.New(runners.Spec{Command: runners.Command{Path: "/bin/true"}, Dir: "/", Pipe: pipe, Output: func(runners.Output) {}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -20,7 +20,14 @@ type attempt struct {
 	recorder *runlog.Recorder
 	now      func() time.Time
 	cleanup  []func()
+	recorded bool // its start is in the store
 }
+
+// recordAfter is how long a process runs before its start is stored by itself.
+// What ends sooner is stored with its end, in one transaction instead of two.
+// Should the agent be killed before, the run's lease tells that its process
+// may exist, and the process is found by the run's id.
+const recordAfter = 50 * time.Millisecond
 
 // discard undoes what prepare made. It may be called after the end, too.
 func (a *attempt) discard() {
@@ -55,7 +62,17 @@ func (w *Worker) attempt(j *job, a *attempt) store.Finish {
 	}
 
 	stored := make(chan error, 1)
-	go func() { stored <- w.started(j, record) }()
+	go func(record run.Attempt) {
+		timer := time.NewTimer(recordAfter)
+		defer timer.Stop()
+		select {
+		case <-a.process.Done():
+			stored <- nil
+		case <-timer.C:
+			a.recorded = true
+			stored <- w.started(j, record)
+		}
+	}(record)
 
 	timeout := time.NewTimer(j.task.Timeout)
 	defer timeout.Stop()
@@ -87,7 +104,8 @@ func (w *Worker) attempt(j *job, a *attempt) store.Finish {
 	}
 	record.State = end.State
 	end.Attempt = &record
-	if err := <-stored; errors.Is(err, store.ErrNotLeased) {
+	err = <-stored
+	if errors.Is(err, store.ErrNotLeased) {
 		w.Log.Error("this run belongs to another agent", "run", j.run.Label())
 	}
 	return end
@@ -98,18 +116,26 @@ func (w *Worker) started(j *job, record run.Attempt) error {
 	err := w.persist("record start of "+j.run.Label(), func(ctx context.Context) error {
 		return w.Store.Started(ctx, store.Start{RunID: j.run.ID, Revision: j.revision, Attempt: record})
 	})
-	if err != nil || record.Number != 1 {
+	if err != nil {
 		return err
 	}
-	r := j.run
-	r.Revision = j.revision
-	if notices := w.notices(j.task, r, notify.Start); len(notices) > 0 {
+	if notices := w.startNotices(j, record); len(notices) > 0 {
 		return w.persist("store notices of "+j.run.Label(), func(ctx context.Context) error {
 			_, err := w.Store.AddNotices(ctx, notices)
 			return err
 		})
 	}
 	return nil
+}
+
+// startNotices tell of a run's start, with its first attempt.
+func (w *Worker) startNotices(j *job, record run.Attempt) []store.Notice {
+	if record.Number != 1 {
+		return nil
+	}
+	r := j.run
+	r.Revision = j.revision
+	return w.notices(j.task, r, notify.Start)
 }
 
 // endAttempt stores the end of an attempt that another follows.
@@ -120,6 +146,12 @@ func (w *Worker) endAttempt(j *job, a *attempt, end store.Finish) {
 	j.logging.Lock()
 	defer j.logging.Unlock()
 	chunks, drop := a.recorder.Take()
+	if !a.recorded {
+		a.recorded = true
+		going := *end.Attempt
+		going.State, going.Ended, going.ExitCode, going.Signal = run.Running, time.Time{}, nil, ""
+		_ = w.started(j, going) // logged by persist
+	}
 	_ = w.persist("record attempt of "+j.run.Label(), func(ctx context.Context) error {
 		if len(drop) > 0 {
 			if err := w.Store.AppendLog(ctx, j.run.ID, nil, drop); err != nil {
@@ -131,7 +163,15 @@ func (w *Worker) endAttempt(j *job, a *attempt, end store.Finish) {
 }
 
 // end stores a run's end: final state, last log lines and notices in one transaction.
-func (w *Worker) end(j *job, f store.Finish, recorder *runlog.Recorder) {
+func (w *Worker) end(j *job, f store.Finish, a *attempt) {
+	var recorder *runlog.Recorder
+	var first []store.Notice
+	if a != nil {
+		recorder = a.recorder
+		if !a.recorded && f.Attempt != nil {
+			first = w.startNotices(j, *f.Attempt)
+		}
+	}
 	j.logging.Lock()
 	defer j.logging.Unlock()
 	f.RunID = j.run.ID
@@ -149,7 +189,7 @@ func (w *Worker) end(j *job, f store.Finish, recorder *runlog.Recorder) {
 			if f.Attempt != nil {
 				after.signal = f.Attempt.Signal
 			}
-			return w.ended(t, r, before, after)
+			return append(first, w.ended(t, r, before, after)...)
 		}
 	}
 	var ended run.Run

@@ -215,7 +215,7 @@ func (w *Worker) attempts(j *job, a *attempt) {
 		end := w.attempt(j, a)
 		retry := n < j.task.Retry.Attempts && (end.State == run.Failure || end.State == run.Timeout)
 		if !retry {
-			w.end(j, end, a.recorder)
+			w.end(j, end, a)
 			return
 		}
 		delay := j.task.Retry.Wait(n + 1)
@@ -226,7 +226,7 @@ func (w *Worker) attempts(j *job, a *attempt) {
 		w.mu.Unlock()
 		if !w.pause(j, delay) {
 			cause := context.Cause(j.ctx)
-			w.end(j, store.Finish{State: run.Cancelled, Reason: cause.Error()}, a.recorder)
+			w.end(j, store.Finish{State: run.Cancelled, Reason: cause.Error()}, a)
 			return
 		}
 		a = nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/apimeld/agent/agent/control"
@@ -54,15 +55,11 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 		return nil, err
 	}
 	private := w.runDir(fmt.Sprintf("%s-%d", j.run.ID, number))
-	if err := os.Mkdir(private, 0o700); err != nil {
-		return nil, fmt.Errorf("create the run's folder: %w", err)
-	}
-	a.cleanup = append(a.cleanup, func() { removeAll(private) })
 	script := runners.Script{Language: j.task.Language, Args: j.task.Args}
 	if w.Interpreter != nil {
 		script.Interpreter = w.Interpreter(j.task.Language)
 	}
-	dir := filepath.Join(private, "work")
+	var dir string
 	if j.task.ScriptFile != "" {
 		if j.dir == "" {
 			if j.dir, j.release, err = w.Files.Materialise(j.ctx, j.revision); err != nil {
@@ -72,9 +69,11 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 		dir = j.dir
 		script.Path = filepath.Join(dir, filepath.FromSlash(j.task.ScriptFile))
 	} else {
+		dir = private
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("create the run's folder: %w", err)
 		}
+		a.cleanup = append(a.cleanup, func() { removeAll(dir) })
 		if script.Path, err = w.inline(j.task); err != nil {
 			return nil, err
 		}
@@ -95,7 +94,7 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 		Command: command,
 		Env:     env,
 		Dir:     dir,
-		Private: private,
+		Pipe:    private + ".log",
 		Output: func(o runners.Output) {
 			a.recorder.Add(runlog.Line{
 				Time:   o.Time,
@@ -115,7 +114,7 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 // removeAll removes a run's private folder. A script may have taken write
 // permission from folders in it, which stops their removal unless we are root.
 func removeAll(dir string) {
-	if os.RemoveAll(dir) == nil {
+	if syscall.Rmdir(dir) == nil || os.RemoveAll(dir) == nil { // most are empty
 		return
 	}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
