@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/apimeld/agent/config"
@@ -46,6 +47,8 @@ func (a *App) saveSoon() {
 		}
 		a.saving.Store(false)
 		a.saveCache()
+		// What loading and saving took goes back to the system.
+		debug.FreeOSMemory()
 	})
 }
 
