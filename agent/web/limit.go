@@ -25,7 +25,11 @@ type limiter struct {
 func (l *limiter) wait(remote string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return max(0, l.debt[network(remote)].Sub(now)-(burst-1)*interval)
+	until, ok := l.debt[network(remote)]
+	if !ok {
+		return 0 // and not the zero time less now, which overflows
+	}
+	return max(0, until.Sub(now)-(burst-1)*interval)
 }
 
 // wrong counts a wrong try.
