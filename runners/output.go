@@ -11,36 +11,64 @@ import (
 // maxLine is where a line is broken into two, in bytes.
 const maxLine = 64 << 10
 
-// A reader turns what comes out of one pipe into lines.
-type reader struct {
-	file   *os.File
-	stream string
-	out    func(Output)
-	done   chan struct{}
+// A source is one pipe that a script's output comes from. Its descriptor does
+// not block.
+type source struct {
+	fd    int
+	split splitter
+	ended bool
 }
 
-func newReader(f *os.File, stream string, out func(Output)) *reader {
-	return &reader{file: f, stream: stream, out: out, done: make(chan struct{})}
+func newSource(fd int, stream string, out func(Output)) *source {
+	return &source{fd: fd, split: splitter{emit: func(line []byte) {
+		out(Output{Stream: stream, Line: line, Time: time.Now()})
+	}}}
 }
 
-func (r *reader) run() {
-	defer close(r.done)
-	s := splitter{emit: func(line []byte) {
-		r.out(Output{Stream: r.stream, Line: line, Time: time.Now()})
-	}}
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := r.file.Read(buf)
-		s.write(buf[:n])
-		if err != nil {
-			s.end()
-			return
+// newLogger reads the records that a script's loggers write: a level, a space,
+// the text.
+func newLogger(fd int, out func(Output)) *source {
+	return &source{fd: fd, split: splitter{emit: func(line []byte) {
+		level, text, _ := bytes.Cut(line, []byte(" "))
+		switch string(level) {
+		case "debug", "info", "warning", "error":
+		default: // somebody wrote to the pipe by hand
+			level, text = []byte("info"), line
 		}
+		out(Output{Stream: "logger", Level: string(level), Line: text, Time: time.Now()})
+	}}}
+}
+
+// read takes what is there, once. It reports whether there was anything.
+func (s *source) read(buf []byte) bool {
+	for {
+		n, err := syscall.Read(s.fd, buf)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case n > 0:
+			s.split.write(buf[:n])
+			return true
+		case err != syscall.EAGAIN:
+			s.end()
+		}
+		return false
 	}
 }
 
-// stop ends reading although the pipe is still open.
-func (r *reader) stop() { _ = r.file.SetReadDeadline(time.Now()) }
+// drain takes what is left. What still writes to the pipe then is not waited for.
+func (s *source) drain(buf []byte) {
+	for limit := 1 << 20; limit > 0 && !s.ended && s.read(buf); limit -= len(buf) {
+	}
+	s.end()
+}
+
+func (s *source) end() {
+	if !s.ended {
+		s.ended = true
+		s.split.end()
+	}
+}
 
 // A splitter cuts a stream into lines.
 type splitter struct {
@@ -80,79 +108,40 @@ func (s *splitter) end() {
 	}
 }
 
-// A loggerPipe is the named pipe that a script's loggers write records to: a
-// level, a space, the text. A name, not an inherited descriptor, works from
-// every child process and in every language, and takes no number away.
-type loggerPipe struct {
-	path string
-	file *os.File
-	out  func(Output)
-	done chan struct{}
+// openPipe opens a pipe whose end for reading does not block.
+func openPipe() (r int, w *os.File, err error) {
+	var fds [2]int
+	syscall.ForkLock.RLock() // without pipe2, which not every system has
+	err = syscall.Pipe(fds[:])
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return -1, nil, fmt.Errorf("open pipe: %w", err)
+	}
+	w = os.NewFile(uintptr(fds[1]), "pipe")
+	if err := syscall.SetNonblock(fds[0], true); err != nil {
+		syscall.Close(fds[0])
+		w.Close()
+		return -1, nil, fmt.Errorf("open pipe: %w", err)
+	}
+	return fds[0], w, nil
 }
 
-func newLoggerPipe(path string, out func(Output)) (*loggerPipe, error) {
+// openLogger makes the named pipe that a script's loggers write to. A name, not
+// an inherited descriptor, works from every child process and in every
+// language, and takes no number away.
+func openLogger(path string) (int, error) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		return nil, fmt.Errorf("make pipe for the script's logger: %w", err)
+		return -1, fmt.Errorf("make pipe for the script's logger: %w", err)
 	}
 	// For reading and writing: so it never ends while no script has it open.
-	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		_ = os.Remove(path)
-		return nil, fmt.Errorf("open pipe for the script's logger: %w", err)
+		return -1, fmt.Errorf("open pipe for the script's logger: %w", err)
 	}
-	return &loggerPipe{path: path, file: f, out: out, done: make(chan struct{})}, nil
-}
-
-func (l *loggerPipe) run() {
-	defer close(l.done)
-	s := splitter{emit: l.record}
-	buf := make([]byte, 16<<10)
-	for {
-		n, err := l.file.Read(buf)
-		s.write(buf[:n])
-		if err != nil {
-			break
-		}
-	}
-	// What was written before the script's end is still in the pipe; a
-	// deadline that has passed would keep Read from it.
-	raw, err := l.file.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
-		for {
-			n, err := syscall.Read(int(fd), buf)
-			if err == syscall.EINTR {
-				continue
-			}
-			if n <= 0 {
-				break
-			}
-			s.write(buf[:n])
-		}
-	})
-	s.end()
-}
-
-// record is one line of the pipe.
-func (l *loggerPipe) record(line []byte) {
-	level, text, _ := bytes.Cut(line, []byte(" "))
-	switch string(level) {
-	case "debug", "info", "warning", "error":
-	default: // somebody wrote to the pipe by hand
-		level, text = []byte("info"), line
-	}
-	l.out(Output{Stream: "logger", Level: string(level), Line: text, Time: time.Now()})
-}
-
-func (l *loggerPipe) close() {
-	_ = syscall.Unlink(l.path) // a leftover is swept at the next start
-	_ = l.file.Close()
-}
-
-// finish reads what is there and ends.
-func (l *loggerPipe) finish() {
-	_ = l.file.SetReadDeadline(time.Now())
-	<-l.done
+	return fd, nil
 }

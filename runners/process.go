@@ -37,7 +37,7 @@ type Spec struct {
 	Dir     string // in which it starts
 	// Pipe is the path of the logger's pipe, which New makes and Close removes.
 	Pipe string
-	// Output gets each line, from several goroutines.
+	// Output gets each line, from several goroutines where the system has no epoll.
 	Output func(Output)
 }
 
@@ -52,8 +52,8 @@ type Exit struct {
 // A Process is a script's process and all that it starts in its group.
 type Process struct {
 	cmd     *exec.Cmd
-	readers []*reader
-	logger  *loggerPipe
+	pump    *pump
+	pipe    string // the logger's
 	writers []*os.File
 	start   uint64
 
@@ -82,16 +82,30 @@ func New(s Spec) (_ *Process, err error) {
 		Dir:         s.Dir,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}
+	var sources []*source
+	defer func() {
+		if p.pump == nil {
+			for _, s := range sources {
+				_ = syscall.Close(s.fd)
+			}
+		}
+	}()
 	for _, stream := range []string{"stdout", "stderr"} {
-		r, w, err := os.Pipe()
+		r, w, err := openPipe()
 		if err != nil {
-			return nil, fmt.Errorf("open pipe: %w", err)
+			return nil, err
 		}
 		p.writers = append(p.writers, w)
-		p.readers = append(p.readers, newReader(r, stream, s.Output))
+		sources = append(sources, newSource(r, stream, s.Output))
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p.writers[0], p.writers[1]
-	if p.logger, err = newLoggerPipe(s.Pipe, s.Output); err != nil {
+	fd, err := openLogger(s.Pipe)
+	if err != nil {
+		return nil, err
+	}
+	p.pipe = s.Pipe
+	sources = append(sources, newLogger(fd, s.Output))
+	if p.pump, err = newPump(sources); err != nil {
 		return nil, err
 	}
 	p.cmd.Env = environment(s.Env, s.Command, EnvLog+"="+s.Pipe)
@@ -130,10 +144,7 @@ func (p *Process) Start() error {
 		w.Close()
 	}
 	p.writers = nil
-	for _, r := range p.readers {
-		go r.run()
-	}
-	go p.logger.run()
+	p.pump.start()
 	go p.watch()
 	return nil
 }
@@ -188,27 +199,15 @@ func (p *Process) signal(s syscall.Signal) {
 func (p *Process) watch() {
 	waitEnded(p.cmd)
 	close(p.done)
-	read := make(chan struct{})
-	go func() {
-		for _, r := range p.readers {
-			<-r.done
-		}
-		close(read)
-	}()
 	leftover := false
-	if !within(read, linger) {
+	if !within(p.pump.read, linger) {
 		// Something holds the pipes. The leader has not been reaped, so the
 		// group's number is still its own.
 		leftover = true
 		p.endGroup(func() bool { return groupLeft(p.PID()) })
-		if !within(read, linger/4) {
-			// Not of the group any more: it must not be waited for.
-			for _, r := range p.readers {
-				r.stop()
-			}
-		}
+		// What holds them and is not of the group any more must not be waited for.
+		within(p.pump.read, linger/4)
 	}
-	<-read
 	reap(p.cmd)
 	// A group that still exists keeps its number. It is looked at closely only
 	// then, and after a moment: what wrote the last line may be about to end.
@@ -216,7 +215,7 @@ func (p *Process) watch() {
 		leftover = true
 		p.endGroup(exists)
 	}
-	p.logger.finish()
+	p.pump.finish()
 	p.exit = Exit{Leftover: leftover}
 	if state := p.cmd.ProcessState; state == nil {
 		p.exit.Signal = "unknown"
@@ -275,10 +274,10 @@ func (p *Process) Close() {
 	for _, w := range p.writers {
 		w.Close()
 	}
-	for _, r := range p.readers {
-		r.file.Close()
+	if p.pump != nil {
+		p.pump.close()
 	}
-	if p.logger != nil {
-		p.logger.close()
+	if p.pipe != "" {
+		_ = syscall.Unlink(p.pipe) // a leftover is swept at the next start
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -233,6 +234,27 @@ v=; for i in {1..5000}; do v+=ä; done; log_info "$v"`,
 }
 
 // TestLoggerWithoutAgent writes to the pipe of an agent that is gone.
+// TestOrder holds what is written to different pipes in the order of writing.
+func TestOrder(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs epoll")
+	}
+	write := map[string]string{"stdout: x": "echo x", "stderr: x": "echo x >&2", "logger/info: x": "log_info x"}
+	for _, want := range [][]string{
+		{"stdout: x", "stderr: x", "logger/info: x"}, {"stdout: x", "logger/info: x", "stderr: x"},
+		{"stderr: x", "stdout: x", "logger/info: x"}, {"stderr: x", "logger/info: x", "stdout: x"},
+		{"logger/info: x", "stdout: x", "stderr: x"}, {"logger/info: x", "stderr: x", "stdout: x"},
+	} {
+		for range 10 {
+			tr := start(t, "bash", write[want[0]]+";"+write[want[1]]+";"+write[want[2]])
+			tr.Wait()
+			if diff := cmp.Diff(want, tr.output()); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		}
+	}
+}
+
 func TestLoggerWithoutAgent(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
