@@ -15,6 +15,17 @@ type entry struct {
 	index      int
 }
 
+// rewind brings back an entry that has considered a time which lies ahead: the
+// clock was wrong then, and until it is reached again nothing would be due. A
+// slot that has a run already cannot get another, so this repeats none.
+func (e *entry) rewind(now time.Time) bool {
+	if !e.considered.After(now.Add(missedAfter)) {
+		return false
+	}
+	e.considered = now
+	return true
+}
+
 // entries is a heap, the earliest slot on top.
 type entries []*entry
 

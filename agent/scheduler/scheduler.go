@@ -94,6 +94,7 @@ func New(c Config) *Scheduler {
 func (s *Scheduler) Update(snap *config.Snapshot, live time.Time, considered map[string]time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.now()
 	byID := make(map[string]*entry, len(snap.Tasks))
 	list := make(entries, 0, len(snap.Tasks))
 	for _, t := range snap.Tasks {
@@ -106,6 +107,7 @@ func (s *Scheduler) Update(snap *config.Snapshot, live time.Time, considered map
 			if at, ok := considered[t.ID]; ok {
 				e.considered = at
 			}
+			e.rewind(now)
 			e.slot, e.jitter = t.Schedule.Next(e.considered)
 		}
 		e.task = t
@@ -141,6 +143,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 	for {
 		if jump := clock.jump(); jump != 0 {
 			s.log.Warn("the clock jumped", "by", jump.Round(time.Millisecond), "now", s.now().UTC())
+			s.rewind()
 		}
 		next := s.claim(ctx)
 		timer.Reset(min(tick, max(0, next)))
@@ -151,6 +154,21 @@ func (s *Scheduler) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// rewind takes back what was considered of a time that has not come yet after all.
+func (s *Scheduler) rewind() {
+	s.claiming.Lock()
+	defer s.claiming.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, e := range s.byID {
+		if e.rewind(now) {
+			e.slot, e.jitter = e.task.Schedule.Next(e.considered)
+		}
+	}
+	s.arrange()
 }
 
 // claim claims what is due within the time ahead, and returns how long until
@@ -247,6 +265,11 @@ func (s *Scheduler) restore(claims []claim) {
 		*c.entry = c.before
 		c.entry.task, c.entry.index = task, index
 	}
+	s.arrange()
+}
+
+// arrange builds the heap anew.
+func (s *Scheduler) arrange() {
 	list := s.entries[:0]
 	for _, e := range s.byID {
 		if !e.slot.IsZero() {

@@ -81,11 +81,9 @@ func (w *Worker) arrive(j *job) (first *attempt, admitted bool) {
 		if err == nil {
 			first = a
 		} // else the same error is met again, and told, when its turn comes
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-j.ctx.Done():
+		if w.sleep(j) && j.task.CatchUp == config.CatchUpNone {
+			w.end(j, store.Finish{State: run.Skipped, Reason: "its time passed while the machine slept or its clock was set (catchUp: none)"}, nil)
+			return first, false
 		}
 	}
 	if j.ctx.Err() != nil {
@@ -114,6 +112,36 @@ func (w *Worker) arrive(j *job) (first *attempt, admitted bool) {
 		}
 	}
 	return first, true
+}
+
+// sleep waits for the run's instant on the clock on the wall, which a suspend
+// or a correction moves otherwise than the one that timers run on. It reports
+// whether such a jump made it miss the instant.
+func (w *Worker) sleep(j *job) (missed bool) {
+	const (
+		step = 10 * time.Second // how late a run with a long jitter is after a suspend
+		late = 5 * time.Second  // as the scheduler has it
+	)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		before, began := w.Now(), time.Now()
+		wait := j.run.Due.Sub(before)
+		if wait <= 0 {
+			return false
+		}
+		timer.Reset(min(wait, step))
+		select {
+		case <-timer.C:
+		case <-j.ctx.Done():
+			return false
+		}
+		now := w.Now()
+		slept := now.Round(0).Sub(before.Round(0)) - time.Since(began)
+		if slept > late && now.Sub(j.run.Due) > late {
+			return true
+		}
+	}
 }
 
 // refresh takes the task from the active snapshot, and ends the run when that
