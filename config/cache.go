@@ -11,7 +11,7 @@ import (
 
 // cacheVersion changes with what a file's content is understood to mean: a
 // cache of another version is of no use.
-const cacheVersion = "apimeld-agent parsed files 1"
+const cacheVersion = "apimeld-agent parsed files 2"
 
 // A Cache remembers what files hold, by the hash of their content: a load
 // parses only what is new. It holds nothing of files that had problems. It is
@@ -19,6 +19,7 @@ const cacheVersion = "apimeld-agent parsed files 1"
 type Cache struct {
 	mu    sync.RWMutex
 	files map[string][]document
+	dirty bool // files are not what was saved or loaded last
 	// What the last good load made of the documents: a task whose document and
 	// defaults are as they were is taken over as it is.
 	defaults *defaultsDocument
@@ -58,8 +59,14 @@ func (c *Cache) keep(files []*parsed, defaults *defaultsDocument, tasks map[*tas
 		}
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dirty = c.dirty || len(kept) != len(c.files)
+	for hash := range kept {
+		if _, ok := c.files[hash]; !ok {
+			c.dirty = true
+		}
+	}
 	c.files, c.defaults, c.tasks = kept, defaults, tasks
-	c.mu.Unlock()
 }
 
 type cacheEntry struct {
@@ -67,11 +74,19 @@ type cacheEntry struct {
 	Documents []document
 }
 
+// Dirty reports whether there is something to save.
+func (c *Cache) Dirty() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.dirty
+}
+
 // Save writes the cache.
 func (c *Cache) Save(w io.Writer) error {
-	c.mu.RLock()
+	c.mu.Lock()
 	files := c.files // replaced as a whole, never changed
-	c.mu.RUnlock()
+	c.dirty = false  // should writing fail, the next start parses anew
+	c.mu.Unlock()
 	b := bufio.NewWriterSize(w, 1<<20)
 	e := gob.NewEncoder(b)
 	err := e.Encode(cacheVersion)
@@ -107,10 +122,13 @@ func (c *Cache) Load(r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("read cache: %w", err)
 		}
+		for _, d := range e.Documents {
+			d.intern()
+		}
 		files[e.Hash] = e.Documents
 	}
 	c.mu.Lock()
-	c.files = files
+	c.files, c.dirty = files, false
 	c.mu.Unlock()
 	return nil
 }

@@ -175,8 +175,8 @@ func (d *decoder) task(root *yaml.Node) *taskDocument {
 		case "description":
 			t.Description = d.text(n, key)
 		case "labels":
-			t.Labels = map[string]string{}
-			fields(n, func(k string, v *yaml.Node) { t.Labels[k] = d.line(v, "labels."+k) })
+			fields(n, func(k string, v *yaml.Node) { t.Labels = append(t.Labels, Label{k, d.line(v, "labels."+k)}) })
+			slices.SortFunc(t.Labels, func(a, b Label) int { return strings.Compare(a.Key, b.Key) })
 		case "enabled":
 			if b, err := strconv.ParseBool(scalar(n)); err == nil {
 				t.Enabled = &b

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 )
@@ -38,7 +37,7 @@ func Diff(before, after *Snapshot) Changes {
 func same(a, b *Task) bool {
 	return a.Name == b.Name &&
 		a.Description == b.Description &&
-		maps.Equal(a.Labels, b.Labels) &&
+		slices.Equal(a.Labels, b.Labels) &&
 		a.Enabled == b.Enabled &&
 		slices.Equal(a.Specs, b.Specs) &&
 		a.Location.String() == b.Location.String() &&

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"time"
+	"unique"
+)
 
 // The documents as authors wrote them: nothing is inherited yet, and what was
 // left out is nil or empty. They are immutable once read, and shared between
@@ -13,11 +16,39 @@ type document struct {
 	Defaults *defaultsDocument
 }
 
+// intern makes what many tasks say alike one string in memory.
+func (d *document) intern() {
+	one := func(texts ...*string) {
+		for _, t := range texts {
+			if *t != "" {
+				*t = unique.Make(*t).Value()
+			}
+		}
+	}
+	if t := d.Task; t != nil {
+		one(&t.Language, (*string)(&t.CatchUp), (*string)(&t.Overlap))
+		for i := range t.Labels {
+			one(&t.Labels[i].Key, &t.Labels[i].Value)
+		}
+		for i := range t.Schedule {
+			one(&t.Schedule[i].Cron, &t.Schedule[i].Timezone)
+		}
+		for i := range t.Env {
+			one(&t.Env[i].Name, &t.Env[i].Value)
+		}
+		if t.Notify != nil {
+			for i := range t.Notify.List {
+				one(&t.Notify.List[i].Webhook)
+			}
+		}
+	}
+}
+
 type taskDocument struct {
 	Name        string             `yaml:"name"`
 	ID          string             `yaml:"id"`
 	Description string             `yaml:"description"`
-	Labels      map[string]string  `yaml:"labels"`
+	Labels      Labels             `yaml:"labels"`
 	Enabled     *bool              `yaml:"enabled"`
 	Schedule    []scheduleDocument `yaml:"schedule"`
 	CatchUp     CatchUp            `yaml:"catchUp"`

@@ -63,7 +63,7 @@ func tagNames(t reflect.Type, at string) (names []string) {
 	switch t {
 	case reflect.TypeFor[notifyDocument]():
 		return []string{at + "webhook", at + "events", at + "mention"}
-	case reflect.TypeFor[EnvVar](), reflect.TypeFor[time.Duration]():
+	case reflect.TypeFor[EnvVar](), reflect.TypeFor[Label](), reflect.TypeFor[time.Duration]():
 		return nil
 	}
 	if t.Kind() != reflect.Struct {

@@ -220,7 +220,9 @@ func (l *loader) file1(e Entry) (*parsed, []schema.Problem, error) {
 	f := schema.Parse(e.Path, text)
 	d := newDecoder(f, &l.parser)
 	for _, doc := range f.Documents {
-		p.documents = append(p.documents, d.document(doc))
+		one := d.document(doc)
+		one.intern()
+		p.documents = append(p.documents, one)
 	}
 	if len(f.Problems) > 0 {
 		p.hash = "" // not to be kept: the next look finds the same problems anew

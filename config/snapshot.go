@@ -48,7 +48,7 @@ type Task struct {
 	ID          string
 	Name        string
 	Description string
-	Labels      map[string]string
+	Labels      Labels
 	Enabled     bool
 	File        string // the YAML file that it stands in
 	Line        int
@@ -73,6 +73,37 @@ type Task struct {
 
 	Notify    []Notify
 	Retention Retention
+}
+
+// Labels are a task's labels, sorted by key: with 100,000 tasks a map for each
+// would take more memory than all else that the task says.
+type Labels []Label
+
+// A Label is one word to find and group tasks by.
+type Label struct {
+	Key, Value string
+}
+
+// Get returns a label's value, and whether the task has the label.
+func (l Labels) Get(key string) (value string, ok bool) {
+	for _, one := range l {
+		if one.Key == key {
+			return one.Value, true
+		}
+	}
+	return "", false
+}
+
+// Map returns the labels as a map, which is nil when there are none.
+func (l Labels) Map() map[string]string {
+	if len(l) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(l))
+	for _, one := range l {
+		m[one.Key] = one.Value
+	}
+	return m
 }
 
 // An EnvVar is one variable of a task's environment.

@@ -29,9 +29,14 @@ func (a *App) loadCache() {
 	}
 }
 
-// saveAfter is how long after a change the cache is written: what it costs
-// shall not stand in the way of the next change.
-const saveAfter = 30 * time.Second
+const (
+	// settleAfter is how long after a change the memory that loading took goes
+	// back to the system.
+	settleAfter = 2 * time.Second
+	// saveAfter is how much later the cache is written: what it costs shall not
+	// stand in the way of the next change.
+	saveAfter = 30 * time.Second
+)
 
 // saveSoon writes the cache after a while, or when the agent stops.
 func (a *App) saveSoon() {
@@ -39,17 +44,25 @@ func (a *App) saveSoon() {
 		return
 	}
 	a.tasks.Go(func() {
-		timer := time.NewTimer(saveAfter)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-a.stopping:
-		}
-		a.saving.Store(false)
-		a.saveCache()
-		// What loading and saving took goes back to the system.
+		a.rest(settleAfter)
 		debug.FreeOSMemory()
+		a.rest(saveAfter)
+		a.saving.Store(false)
+		if a.cache.Dirty() {
+			a.saveCache()
+			debug.FreeOSMemory()
+		}
 	})
+}
+
+// rest waits for a while, or until the agent stops.
+func (a *App) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-a.stopping:
+	}
 }
 
 // saveCache writes the cache aside and renames it, so that a kill leaves the old one.

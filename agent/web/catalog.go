@@ -117,7 +117,7 @@ next:
 			}
 		}
 		for _, l := range labels {
-			value, ok := e.task.Labels[l.Key]
+			value, ok := e.task.Labels.Get(l.Key)
 			if !ok || !l.Any && value != l.Value {
 				continue next
 			}

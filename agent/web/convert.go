@@ -16,7 +16,7 @@ func (h *Handler) apiTaskOf(t *config.Task) api.Task {
 		ID:             t.ID,
 		Name:           t.Name,
 		Description:    t.Description,
-		Labels:         t.Labels,
+		Labels:         t.Labels.Map(),
 		Enabled:        t.Enabled,
 		URL:            h.PublicURL + "/tasks/" + t.ID,
 		File:           t.File,
