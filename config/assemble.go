@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -250,7 +251,7 @@ func (l *loader) newTask(s *Snapshot, f *parsed, document int, d *taskDocument) 
 func languageOf(file string) string {
 	if ext := path.Ext(file); ext != "" {
 		for _, name := range runners.Languages() {
-			if l, _ := runners.Lookup(name); l.Extension() == ext {
+			if l, _ := runners.Lookup(name); slices.Contains(l.Extensions(), ext) {
 				return name
 			}
 		}

@@ -6,15 +6,15 @@ import "path/filepath"
 // reads first: so its functions are there in child scripts, too.
 var bash = Language{
 	Name:         "bash",
-	extension:    ".sh",
+	extensions:   []string{".sh", ".bash"},
 	interpreters: []string{"bash"},
 	install:      "bash",
-	command: func(s Script, interpreter, sdk string) Command {
+	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		return Command{
 			Path: interpreter,
 			// "--" ends Bash's own options, should the file's name begin with a dash.
 			Args: append([]string{"--", s.Path}, s.Args...),
-			Env:  []string{"BASH_ENV=" + filepath.Join(sdk, "bash", "sdk.sh")},
-		}
+			Env:  []string{"BASH_ENV=" + filepath.Join(k.SDK, "bash", "sdk.sh")},
+		}, nil
 	},
 }

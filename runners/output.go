@@ -26,11 +26,14 @@ func newSource(fd int, stream string, out func(Output)) *source {
 }
 
 // newLogger reads the records that a script's loggers write: a level, a space,
-// the text.
+// the text; or progress, a space, what is done, the total, a text.
 func newLogger(fd int, out func(Output)) *source {
 	return &source{fd: fd, split: splitter{emit: func(line []byte) {
 		level, text, _ := bytes.Cut(line, []byte(" "))
 		switch string(level) {
+		case "progress":
+			out(Output{Stream: Progress, Line: text, Time: time.Now()})
+			return
 		case "debug", "info", "warning", "error":
 		default: // somebody wrote to the pipe by hand
 			level, text = []byte("info"), line

@@ -14,6 +14,9 @@ import (
 // EnvLog names the pipe that the loggers of a script write to.
 const EnvLog = "AGENT_RUN_LOG"
 
+// Progress is the stream of what a script says of its progress.
+const Progress = "progress"
+
 const (
 	// linger is how long a script's output may stay open after its end by what
 	// it started: enough for a `tee` behind it to write its last line.
@@ -24,7 +27,7 @@ const (
 
 // An Output is one line that a script wrote, without its line end.
 type Output struct {
-	Stream string // stdout, stderr or logger
+	Stream string // stdout, stderr, logger or [Progress]
 	Level  string // debug, info, warning or error for the logger; empty otherwise
 	Line   []byte // valid until the function that gets it returns
 	Time   time.Time
@@ -114,14 +117,14 @@ func New(s Spec) (_ *Process, err error) {
 
 // environment puts a command's own variables into a script's.
 func environment(env []string, c Command, more ...string) []string {
-	for _, kv := range c.Prepend {
-		name, value, _ := strings.Cut(kv, "=")
+	for _, p := range c.Prepend {
+		value := p.Value
 		for _, old := range env {
-			if rest, ok := strings.CutPrefix(old, name+"="); ok && rest != "" {
-				kv = name + "=" + value + ":" + rest
+			if rest, ok := strings.CutPrefix(old, p.Name+"="); ok && rest != "" {
+				value = p.Value + p.Separator + rest
 			}
 		}
-		more = append(more, kv)
+		more = append(more, p.Name+"="+value)
 	}
 	// exec.Cmd takes the last of several values.
 	all := append(append([]string(nil), env...), c.Env...)

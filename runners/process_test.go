@@ -42,11 +42,11 @@ func start(t *testing.T, language, script string, env ...string) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "script"+lang.Extension())
+	path := filepath.Join(dir, "script"+lang.Inline(script))
 	if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command, err := runners.Prepare(runners.Script{Language: language, Path: path, Args: []string{"one", "two words"}}, sdk)
+	command, err := runners.Prepare(runners.Script{Language: language, Path: path, Args: []string{"one", "two words"}}, runners.Kit{SDK: sdk, Cache: filepath.Join(dir, "cache")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,11 +353,11 @@ func TestOrphan(t *testing.T) {
 }
 
 func TestMissingInterpreter(t *testing.T) {
-	_, err := runners.Prepare(runners.Script{Language: "python", Interpreter: "no-such-python"}, "")
+	_, err := runners.Prepare(runners.Script{Language: "python", Interpreter: "no-such-python"}, runners.Kit{})
 	if err == nil || !strings.Contains(err.Error(), "--python") {
 		t.Errorf("err = %v", err)
 	}
-	if _, err := runners.Prepare(runners.Script{Language: "cobol"}, ""); err == nil {
+	if _, err := runners.Prepare(runners.Script{Language: "cobol"}, runners.Kit{}); err == nil {
 		t.Error("no error for an unknown language")
 	}
 }

@@ -6,20 +6,20 @@ import "path/filepath"
 // before a script. PYTHONPATH leads to it, before the author's own.
 var python = Language{
 	Name:         "python",
-	extension:    ".py",
+	extensions:   []string{".py"},
 	interpreters: []string{"python3", "python"},
 	install:      "python3",
-	command: func(s Script, interpreter, sdk string) Command {
+	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		return Command{
 			Path:    interpreter,
 			Args:    append([]string{s.Path}, s.Args...),
-			Prepend: []string{"PYTHONPATH=" + filepath.Join(sdk, "python")},
+			Prepend: []Prepend{{"PYTHONPATH", filepath.Join(k.SDK, "python"), ":"}},
 			Env: []string{
 				// A log that is read while the script runs must not wait for a full buffer.
 				"PYTHONUNBUFFERED=1",
 				// The source's files are shared by runs, and read-only.
 				"PYTHONDONTWRITEBYTECODE=1",
 			},
-		}
+		}, nil
 	},
 }

@@ -27,22 +27,36 @@ type Command struct {
 	Path string   // of the program
 	Args []string // without the program's name
 	// Env is added to the script's environment; it wins.
-	Env []string
-	// Prepend is put before what the environment has under the same name, with a colon between.
-	Prepend []string
+	Env     []string
+	Prepend []Prepend
+}
+
+// A Prepend is a variable's value that is put before what the environment has
+// under the same name.
+type Prepend struct {
+	Name, Value, Separator string
+}
+
+// A Kit is what languages bring along.
+type Kit struct {
+	SDK   string // what [InstallSDK] returned
+	Cache string // the folder that compiled scripts are kept in
 }
 
 // A Language is one that scripts can be written in.
 type Language struct {
 	Name         string
-	extension    string
+	extensions   []string // of its files; the first is that of inline scripts
 	interpreters []string // in the order in which they are looked for
 	install      string   // the package that brings one
-	command      func(s Script, interpreter, sdk string) Command
+	// inline is the extension of an inline script whose text decides it; may be nil.
+	inline func(text string) string
+	// command fails when the script cannot be compiled.
+	command func(s Script, interpreter string, k Kit) (Command, error)
 }
 
 // languages is built once and never changed.
-var languages = []Language{bash, python}
+var languages = []Language{bash, python, javascript, typescript, powershell, csharp}
 
 // Lookup returns the language of a name.
 func Lookup(name string) (Language, bool) {
@@ -63,8 +77,16 @@ func Languages() []string {
 	return names
 }
 
-// Extension is that of the language's files, such as ".py".
-func (l Language) Extension() string { return l.extension }
+// Extensions are those of the language's files, such as ".py".
+func (l Language) Extensions() []string { return l.extensions }
+
+// Inline is the extension that the file of an inline script gets.
+func (l Language) Inline(text string) string {
+	if l.inline != nil {
+		return l.inline(text)
+	}
+	return l.extensions[0]
+}
 
 // Find returns the path of the language's interpreter: the named one, or the
 // first on PATH.
@@ -84,8 +106,9 @@ func (l Language) Find(named string) (string, error) {
 		l.Name, strings.Join(candidates, " or "), l.install, l.Name)
 }
 
-// Prepare works out how a script is started. sdk is what [InstallSDK] returned.
-func Prepare(s Script, sdk string) (Command, error) {
+// Prepare works out how a script is started, and compiles it where its language
+// needs that. An error about the script names the file, the line and the column.
+func Prepare(s Script, k Kit) (Command, error) {
 	l, ok := Lookup(s.Language)
 	if !ok {
 		return Command{}, fmt.Errorf("language %q is not known to this agent\nit knows %s", s.Language, strings.Join(Languages(), ", "))
@@ -94,5 +117,5 @@ func Prepare(s Script, sdk string) (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
-	return l.command(s, interpreter, sdk), nil
+	return l.command(s, interpreter, k)
 }

@@ -104,9 +104,10 @@ type Run struct {
 	// DurationSeconds is from the first process start to the end, or to now while the run is going.
 	DurationSeconds float64 `json:"durationSeconds,omitzero"`
 
-	ExitCode    *int `json:"exitCode,omitempty"`
-	Attempt     int  `json:"attempt"`     // the one at hand or last made; 0 before the first
-	MaxAttempts int  `json:"maxAttempts"` // how many there may be in all
+	ExitCode    *int          `json:"exitCode,omitempty"`
+	Attempt     int           `json:"attempt"`            // the one at hand or last made; 0 before the first
+	MaxAttempts int           `json:"maxAttempts"`        // how many there may be in all
+	Progress    *run.Progress `json:"progress,omitempty"` // as the script says
 
 	// Attempts and Notices are there for one run, and for a list when asked for.
 	Attempts []Attempt `json:"attempts,omitempty"`
@@ -251,6 +252,7 @@ func FromRun(r run.Run, base string, now time.Time) Run {
 		ExitCode:        r.ExitCode,
 		Attempt:         r.Attempt,
 		MaxAttempts:     r.Attempts,
+		Progress:        r.Progress,
 	}
 }
 

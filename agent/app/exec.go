@@ -81,7 +81,7 @@ func Exec(ctx context.Context, o ExecOptions) (_ ExecResult, err error) {
 	defer w.Stop(background)
 	changes, stop := db.Watch()
 	defer stop()
-	made, err := w.Submit(background, o.Task, run.Exec, o.Payload)
+	made, err := w.Submit(background, o.Task, run.Order{Trigger: run.Exec, Payload: o.Payload})
 	if err != nil {
 		return ExecResult{}, err
 	}

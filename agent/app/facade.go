@@ -34,7 +34,7 @@ func (f *facade) Next(taskID string) time.Time {
 	return t.NextDue(time.Now())
 }
 
-func (f *facade) Trigger(ctx context.Context, taskID string, trigger run.Trigger, payload []byte) (run.Run, error) {
+func (f *facade) Trigger(ctx context.Context, taskID string, o run.Order) (run.Run, error) {
 	snap := f.Snapshot()
 	if snap == nil || !f.isReady() {
 		return run.Run{}, fmt.Errorf("%w\nno revision is live yet", api.ErrNotReady)
@@ -45,10 +45,10 @@ func (f *facade) Trigger(ctx context.Context, taskID string, trigger run.Trigger
 		return run.Run{}, unknownTask(snap, taskID)
 	case !t.Enabled:
 		return run.Run{}, fmt.Errorf("%s: %w\nset enabled: true at %s:%d", t.ID, api.ErrDisabled, t.File, t.Line)
-	case strings.Contains(string(payload), "\x00"):
+	case strings.Contains(string(o.Payload), "\x00"):
 		return run.Run{}, fmt.Errorf("payload: %w\nit holds a NUL, which no variable can hold", api.ErrInvalid)
 	}
-	return f.worker.Submit(ctx, t, trigger, payload)
+	return f.worker.Submit(ctx, t, o)
 }
 
 func unknownTask(snap *config.Snapshot, id string) error {

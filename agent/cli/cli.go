@@ -133,6 +133,7 @@ Every flag has an environment variable: AGENT_ and its name in capitals,
 		c.syncCommand(),
 		c.webhookCommand(),
 		c.notifyCommand(),
+		c.stateCommand(),
 	)
 	return root
 }

@@ -13,6 +13,22 @@ import (
 // maxText is how much of a text is read: beyond it a message is cut all the same.
 const maxText = 4 << 20
 
+// inRun asks the agent that this program's run belongs to.
+func (c Command) inRun() control.Client {
+	return control.Client{Socket: c.getenv(control.EnvSocket), Token: c.getenv(control.EnvToken)}
+}
+
+// asked is the error of a command inside a run.
+func asked(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, control.ErrNotInRun):
+		return &exitError{exitUsage, err}
+	}
+	return &exitError{exitBad, fmt.Errorf("%s: %w", what, err)}
+}
+
 func (c Command) notifyCommand() *cobra.Command {
 	var channel string
 	cmd := &cobra.Command{
@@ -33,14 +49,7 @@ script ends now. Long texts belong on standard input.`,
 				}
 				n.Text = string(text)
 			}
-			err := control.Send(cmd.Context(), c.getenv(control.EnvSocket), c.getenv(control.EnvToken), n)
-			if errors.Is(err, control.ErrNotInRun) {
-				return &exitError{exitUsage, err}
-			}
-			if err != nil {
-				return &exitError{exitBad, fmt.Errorf("notify %s: %w", args[0], err)}
-			}
-			return nil
+			return asked("notify "+args[0], c.inRun().Send(cmd.Context(), n))
 		},
 	}
 	cmd.Flags().StringVar(&channel, "channel", "", "post to this channel instead of the webhook's own")

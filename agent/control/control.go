@@ -35,11 +35,17 @@ type Notice struct {
 	Channel string `json:"channel,omitempty"` // instead of the webhook's; may be empty
 }
 
-// A Speaker takes what a run's script says.
-type Speaker interface {
-	// Speak stores the notice and returns its id; when it returns without an
-	// error the notice is durable. A [*RefusedError]'s text is for the script's author.
+// An Agent does what a run's script asks for. What it returns without an error
+// is durable; a [*RefusedError]'s text is for the script's author.
+type Agent interface {
+	// Speak stores a notice and returns its id.
 	Speak(ctx context.Context, runID string, n Notice) (id string, err error)
+	// State returns what the run's task remembers under a key, as JSON; nil
+	// when there is nothing.
+	State(ctx context.Context, runID, key string) ([]byte, error)
+	// SetState makes the run's task remember a value, which is JSON; nil
+	// makes it forget.
+	SetState(ctx context.Context, runID, key string, value []byte) error
 }
 
 // A RefusedError is an answer that no repetition changes.
@@ -52,11 +58,11 @@ func (e *RefusedError) Error() string { return e.Detail }
 
 // A Server answers the scripts of one agent.
 type Server struct {
-	path    string
-	dir     string // made for the socket, and removed with it; may be empty
-	speaker Speaker
-	log     *slog.Logger
-	http    *http.Server
+	path  string
+	dir   string // made for the socket, and removed with it; may be empty
+	agent Agent
+	log   *slog.Logger
+	http  *http.Server
 
 	mu     sync.RWMutex
 	tokens map[string]string // token to run id
@@ -64,8 +70,8 @@ type Server struct {
 
 // Listen starts answering at a socket in dir, or in a folder of its own under
 // the system's temporary one when dir's path is too long for a socket.
-func Listen(dir string, speaker Speaker, log *slog.Logger) (*Server, error) {
-	s := &Server{speaker: speaker, log: log, tokens: map[string]string{}}
+func Listen(dir string, agent Agent, log *slog.Logger) (*Server, error) {
+	s := &Server{agent: agent, log: log, tokens: map[string]string{}}
 	s.path = filepath.Join(dir, "agent.sock")
 	if len(s.path) > maxSocketPath {
 		short, err := os.MkdirTemp("", "agent-")
@@ -88,6 +94,9 @@ func Listen(dir string, speaker Speaker, log *slog.Logger) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/notices", s.notices)
+	mux.HandleFunc("GET /v1/state", s.getState)
+	mux.HandleFunc("PUT /v1/state", s.setState)
+	mux.HandleFunc("DELETE /v1/state", s.setState)
 	s.http = &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -133,12 +142,8 @@ func (s *Server) Close(ctx context.Context) error {
 }
 
 func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	s.mu.RLock()
-	runID, ok := s.tokens[token]
-	s.mu.RUnlock()
+	runID, ok := s.whose(w, r)
 	if !ok {
-		refuse(w, http.StatusUnauthorized, "unknown run", "the run that this script belongs to is over")
 		return
 	}
 	var n Notice
@@ -156,20 +161,37 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnprocessableEntity, "empty text", "the text to send is empty")
 		return
 	}
-	id, err := s.speaker.Speak(r.Context(), runID, n)
-	if refused, ok := errors.AsType[*RefusedError](err); ok {
-		refuse(w, http.StatusUnprocessableEntity, refused.Title, refused.Detail)
-		return
-	}
+	id, err := s.agent.Speak(r.Context(), runID, n)
 	if err != nil {
-		s.log.Error("store a script's notice", "run", runID, "webhook", n.Webhook, "error", err)
-		refuse(w, http.StatusInternalServerError, "not stored", "the agent could not store the notice; its log says why")
+		s.refused(w, runID, "store a script's notice", err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
 	// The script may be gone already; the notice is stored all the same.
 	_ = json.NewEncoder(w).Encode(map[string]string{"id": id})
+}
+
+// whose is the run whose script asks; else it has answered.
+func (s *Server) whose(w http.ResponseWriter, r *http.Request) (runID string, ok bool) {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	s.mu.RLock()
+	runID, ok = s.tokens[token]
+	s.mu.RUnlock()
+	if !ok {
+		refuse(w, http.StatusUnauthorized, "unknown run", "the run that this script belongs to is over")
+	}
+	return runID, ok
+}
+
+// refused answers with what the agent said.
+func (s *Server) refused(w http.ResponseWriter, runID, what string, err error) {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		refuse(w, http.StatusUnprocessableEntity, refused.Title, refused.Detail)
+		return
+	}
+	s.log.Error(what, "run", runID, "error", err)
+	refuse(w, http.StatusInternalServerError, "not stored", "the agent could not "+what+"; its log says why")
 }
 
 // refuse answers with RFC 9457 problem details.

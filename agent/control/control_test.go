@@ -17,6 +17,7 @@ import (
 type speaker struct {
 	mu    sync.Mutex
 	heard []string
+	state map[string][]byte
 	err   error
 }
 
@@ -30,7 +31,23 @@ func (s *speaker) Speak(_ context.Context, runID string, n Notice) (string, erro
 	return fmt.Sprint(len(s.heard)), nil
 }
 
-func listen(t *testing.T, dir string, sp Speaker) *Server {
+func (s *speaker) State(_ context.Context, runID, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state[runID+" "+key], s.err
+}
+
+func (s *speaker) SetState(_ context.Context, runID, key string, value []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == nil {
+		s.state = map[string][]byte{}
+	}
+	s.state[runID+" "+key] = value
+	return s.err
+}
+
+func listen(t *testing.T, dir string, sp Agent) *Server {
 	t.Helper()
 	s, err := Listen(dir, sp, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -56,7 +73,8 @@ func TestSend(t *testing.T) {
 	}
 	token, release := s.Register("run-1")
 	ctx := context.Background()
-	if err := Send(ctx, s.Path(), token, Notice{Webhook: "Ops Channel", Text: strings.Repeat("🙂", 1<<18), Channel: "x"}); err != nil {
+	err = Client{s.Path(), token}.Send(ctx, Notice{Webhook: "Ops Channel", Text: strings.Repeat("🙂", 1<<18), Channel: "x"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"run-1: Ops Channel/x: 1048576 bytes"}, sp.heard); diff != "" {
@@ -69,17 +87,17 @@ func TestSend(t *testing.T) {
 			t.Errorf("%s: error %v, want %q in it", what, err, want)
 		}
 	}
-	wantErr("empty text", Send(ctx, s.Path(), token, Notice{Webhook: "x", Text: " \n"}), "empty")
-	wantErr("wrong token", Send(ctx, s.Path(), token+"x", Notice{Webhook: "x", Text: "x"}), "is over")
-	wantErr("too long", Send(ctx, s.Path(), token, Notice{Webhook: "x", Text: strings.Repeat("x", maxBody)}), "larger than")
+	wantErr("empty text", Client{s.Path(), token}.Send(ctx, Notice{Webhook: "x", Text: " \n"}), "empty")
+	wantErr("wrong token", Client{s.Path(), token + "x"}.Send(ctx, Notice{Webhook: "x", Text: "x"}), "is over")
+	wantErr("too long", Client{s.Path(), token}.Send(ctx, Notice{Webhook: "x", Text: strings.Repeat("x", maxBody)}), "larger than")
 	sp.err = &RefusedError{Title: "unknown webhook", Detail: `unknown webhook "x"; known: Ops Channel`}
-	wantErr("refused", Send(ctx, s.Path(), token, Notice{Webhook: "x", Text: "x"}), "known: Ops Channel")
+	wantErr("refused", Client{s.Path(), token}.Send(ctx, Notice{Webhook: "x", Text: "x"}), "known: Ops Channel")
 	sp.err = errors.New("disk full")
-	wantErr("not stored", Send(ctx, s.Path(), token, Notice{Webhook: "x", Text: "x"}), "could not store")
+	wantErr("not stored", Client{s.Path(), token}.Send(ctx, Notice{Webhook: "x", Text: "x"}), "could not store")
 	release()
-	wantErr("after the run", Send(ctx, s.Path(), token, Notice{Webhook: "x", Text: "x"}), "is over")
-	wantErr("outside a run", Send(ctx, "", "", Notice{}), "not inside a run")
-	wantErr("no agent", Send(ctx, s.Path()+"x", token, Notice{}), "is it gone")
+	wantErr("after the run", Client{s.Path(), token}.Send(ctx, Notice{Webhook: "x", Text: "x"}), "is over")
+	wantErr("outside a run", Client{"", ""}.Send(ctx, Notice{}), "not inside a run")
+	wantErr("no agent", Client{s.Path()+"x", token}.Send(ctx, Notice{}), "is it gone")
 }
 
 func TestListenTakesOverASocketAndShortensAPath(t *testing.T) {
@@ -96,7 +114,45 @@ func TestListenTakesOverASocketAndShortensAPath(t *testing.T) {
 	s := listen(t, deep, &speaker{})
 	token, release := s.Register("run")
 	defer release()
-	if err := Send(context.Background(), s.Path(), token, Notice{Webhook: "x", Text: "x"}); err != nil {
+	c := Client{s.Path(), token}
+	if err := c.Send(context.Background(), Notice{Webhook: "x", Text: "x"}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestState(t *testing.T) {
+	s := listen(t, t.TempDir(), &speaker{})
+	token, release := s.Register("run-1")
+	defer release()
+	ctx, c := context.Background(), Client{s.Path(), token}
+	for _, key := range []string{"a", ".", "..", "a/b", "a?b&c=d#e", "Ümläut 🙂", strings.Repeat("k", MaxKey)} {
+		if _, err := c.State(ctx, key); !errors.Is(err, ErrNotSet) {
+			t.Errorf("%q before: %v", key, err)
+		}
+		if err := c.SetState(ctx, key, []byte(`{"key":"`+"x"+`"}`)); err != nil {
+			t.Errorf("set %q: %v", key, err)
+		}
+		if value, err := c.State(ctx, key); err != nil || string(value) != `{"key":"x"}` {
+			t.Errorf("%q: %s, %v", key, value, err)
+		}
+		if err := c.SetState(ctx, key, nil); err != nil {
+			t.Errorf("delete %q: %v", key, err)
+		}
+		if _, err := c.State(ctx, key); !errors.Is(err, ErrNotSet) {
+			t.Errorf("%q after: %v", key, err)
+		}
+	}
+	for what, err := range map[string]error{
+		"empty key":   c.SetState(ctx, "", []byte("1")),
+		"long key":    c.SetState(ctx, strings.Repeat("k", MaxKey+1), []byte("1")),
+		"no JSON":     c.SetState(ctx, "k", []byte("{")),
+		"no value":    c.SetState(ctx, "k", []byte{}),
+		"large value": c.SetState(ctx, "k", []byte(`"`+strings.Repeat("x", MaxValue)+`"`)),
+		"wrong token": Client{s.Path(), "x"}.SetState(ctx, "k", []byte("1")),
+		"outside":     Client{}.SetState(ctx, "k", []byte("1")),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
 	}
 }

@@ -78,10 +78,11 @@ type Run struct {
 	Started  time.Time // first process start; zero before
 	Ended    time.Time // zero before
 	State    State
-	Reason   string // why it is skipped, cancelled, lost or could not start; for people
-	ExitCode *int   // of the last attempt, when its process exited by itself
-	Attempt  int    // the attempt at hand or last made; 0 before the first
-	Attempts int    // how many there may be in all
+	Reason   string    // why it is skipped, cancelled, lost or could not start; for people
+	ExitCode *int      // of the last attempt, when its process exited by itself
+	Attempt  int       // the attempt at hand or last made; 0 before the first
+	Attempts int       // how many there may be in all
+	Progress *Progress // nil when the script has not said
 }
 
 // Label is what people call the run: the task's id and the run's number.

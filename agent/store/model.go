@@ -62,7 +62,8 @@ type NewRun struct {
 	Lease    bool      // lease it to this agent at once: from then on its process may exist
 	State    run.State // run.Queued, or run.Skipped for one that is over already
 	Reason   string
-	Payload  []byte // what the trigger gives to the script; may be nil
+	Payload  []byte       // what the trigger gives to the script; may be nil
+	Request  *run.Request // that triggered it; may be nil
 	// Notices are made in the same transaction, from the run with its number; may be nil.
 	Notices func(run.Run) []Notice
 }
@@ -91,6 +92,7 @@ type Finish struct {
 	Ended    time.Time
 	Attempt  *run.Attempt // the last attempt as it ended; nil when no process was started
 	Chunks   []runlog.Chunk
+	Progress *run.Progress  // the last; nil: as it is
 	Drop     []runlog.Chunk // chunks cut out of the middle; only Attempt and Seq count
 	// Notices are made in the same transaction, from the run as it ended and
 	// how the task did before; may be nil.
@@ -109,6 +111,7 @@ type Unfinished struct {
 	Leased  bool        // its process may exist
 	Attempt run.Attempt // the last one recorded; zero Number when none
 	Payload []byte
+	Request *run.Request
 }
 
 // A Notice is one message to one webhook.

@@ -15,14 +15,16 @@ import (
 // defaultLimit is how long a page of a list is when nobody says.
 const defaultLimit = 50
 
-const runColumns = "id, task, task_name, number, revision, triggered, slot, due, created, started, ended, state, reason, exit_code, attempt, attempts"
+const runColumns = "id, task, task_name, number, revision, triggered, slot, due, created, started, ended, state, reason, exit_code, attempt, attempts, progress"
 
 // scanRun reads a row that ends with runColumns.
 func scanRun(row row, before ...any) (run.Run, error) {
 	var r run.Run
 	var slot, due, created, started, ended int64
+	var progress string
 	err := row.Scan(append(before, &r.ID, &r.TaskID, &r.TaskName, &r.Number, &r.Revision, (*string)(&r.Trigger), &slot, &due, &created, &started, &ended,
-		(*string)(&r.State), &r.Reason, &r.ExitCode, &r.Attempt, &r.Attempts)...)
+		(*string)(&r.State), &r.Reason, &r.ExitCode, &r.Attempt, &r.Attempts, &progress)...)
+	decode(progress, &r.Progress)
 	r.Slot, r.Due, r.Created, r.Started, r.Ended = fromMicros(slot), fromMicros(due), fromMicros(created), fromMicros(started), fromMicros(ended)
 	return r, err
 }
@@ -223,14 +225,15 @@ func (s *Store) Log(ctx context.Context, runID string, after LogPosition, maxByt
 
 // Unfinished lists the runs that are queued or running, first due first.
 func (s *Store) Unfinished(ctx context.Context) ([]Unfinished, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT owner, payload, `+runColumns+` FROM runs
+	rows, err := s.read.QueryContext(ctx, `SELECT owner, payload, request, `+runColumns+` FROM runs
 		WHERE source = ? AND state IN ('queued', 'running') ORDER BY due, n`, s.Source)
 	if err != nil {
 		return nil, s.explain(err)
 	}
 	left, err := collect(rows, func(r row) (u Unfinished, err error) {
-		var owner string
-		u.Run, err = scanRun(r, &owner, &u.Payload)
+		var owner, request string
+		u.Run, err = scanRun(r, &owner, &u.Payload, &request)
+		decode(request, &u.Request)
 		u.Leased = owner != ""
 		return u, err
 	})

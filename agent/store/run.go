@@ -76,10 +76,10 @@ func (s *Store) addRun(t *tx, n NewRun) (run.Run, bool, error) {
 	if n.Lease && !r.State.Final() {
 		owner, expires = s.Owner, micros(s.Now().Add(s.LeaseFor))
 	}
-	row, err := t.insert(`INSERT INTO runs (source, id, task, task_name, number, triggered, slot, due, created, ended, state, reason, attempts, payload, owner, expires, fence)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	row, err := t.insert(`INSERT INTO runs (source, id, task, task_name, number, triggered, slot, due, created, ended, state, reason, attempts, payload, request, owner, expires, fence)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Source, r.ID, r.TaskID, r.TaskName, r.Number, string(r.Trigger), slot, micros(r.Due), micros(r.Created), micros(r.Ended),
-		string(r.State), r.Reason, r.Attempts, n.Payload, owner, expires, min(1, expires))
+		string(r.State), r.Reason, r.Attempts, n.Payload, encode(n.Request), owner, expires, min(1, expires))
 	if err != nil {
 		return run.Run{}, false, err
 	}
@@ -247,11 +247,14 @@ func (s *Store) Finish(ctx context.Context, f Finish) (run.Run, error) {
 				return err
 			}
 		}
+		if f.Progress != nil {
+			r.Progress = f.Progress
+		}
 		if f.Revision != "" && r.Revision == "" {
 			r.Revision = f.Revision
 		}
-		err = t.exec("UPDATE runs SET state = ?, reason = ?, started = ?, ended = ?, exit_code = ?, attempt = ?, revision = ?, owner = '', expires = 0 WHERE n = ?",
-			string(r.State), r.Reason, micros(r.Started), micros(r.Ended), r.ExitCode, r.Attempt, r.Revision, n)
+		err = t.exec("UPDATE runs SET state = ?, reason = ?, started = ?, ended = ?, exit_code = ?, attempt = ?, revision = ?, owner = '', expires = 0, progress = ? WHERE n = ?",
+			string(r.State), r.Reason, micros(r.Started), micros(r.Ended), r.ExitCode, r.Attempt, r.Revision, encode(r.Progress), n)
 		if err != nil {
 			return err
 		}

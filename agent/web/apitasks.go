@@ -84,5 +84,5 @@ func (h *Handler) apiTask(w http.ResponseWriter, r *http.Request) error {
 
 // apiTrigger makes a run now; the request's body is its payload.
 func (h *Handler) apiTrigger(w http.ResponseWriter, r *http.Request) error {
-	return h.trigger(w, r, run.Manual)
+	return h.trigger(w, r, run.Order{Trigger: run.Manual})
 }

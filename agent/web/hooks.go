@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/apimeld/agent/agent/api"
@@ -59,16 +60,28 @@ func (h *Handler) syncInBackground() {
 
 // hookTask is the task trigger for other systems: its body is the run's payload.
 func (h *Handler) hookTask(w http.ResponseWriter, r *http.Request) error {
-	return h.trigger(w, r, run.Hook)
+	request := &run.Request{Params: map[string]string{}, Headers: map[string]string{}, At: h.Now()}
+	for name, values := range r.URL.Query() {
+		request.Params[name] = strings.Join(values, ",")
+	}
+	for name, values := range r.Header {
+		if name = strings.ToLower(name); !credentials[name] {
+			request.Headers[name] = strings.Join(values, ", ")
+		}
+	}
+	return h.trigger(w, r, run.Order{Trigger: run.Hook, Request: request})
 }
 
+// credentials are headers that are this agent's business, or a proxy's before it.
+var credentials = map[string]bool{"authorization": true, "cookie": true, "proxy-authorization": true}
+
 // trigger makes a run from a request and answers with it.
-func (h *Handler) trigger(w http.ResponseWriter, r *http.Request, by run.Trigger) error {
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
-	if err != nil {
+func (h *Handler) trigger(w http.ResponseWriter, r *http.Request, o run.Order) error {
+	var err error
+	if o.Payload, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload)); err != nil {
 		return fmt.Errorf("read payload: %w", err)
 	}
-	made, err := h.Agent.Trigger(r.Context(), r.PathValue("id"), by, payload)
+	made, err := h.Agent.Trigger(r.Context(), r.PathValue("id"), o)
 	if err != nil {
 		return err
 	}

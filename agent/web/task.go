@@ -86,7 +86,7 @@ func (h *Handler) unknownTask(id string) error {
 
 // runTask is the button that runs a task now.
 func (h *Handler) runTask(w http.ResponseWriter, r *http.Request) error {
-	made, err := h.Agent.Trigger(r.Context(), r.PathValue("id"), run.Manual, nil)
+	made, err := h.Agent.Trigger(r.Context(), r.PathValue("id"), run.Order{Trigger: run.Manual})
 	if err != nil {
 		return err
 	}

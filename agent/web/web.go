@@ -64,7 +64,7 @@ type Configuration interface {
 type Runner interface {
 	// Trigger makes a run. It fails with api.ErrUnknownTask, api.ErrDisabled
 	// or api.ErrNotReady.
-	Trigger(ctx context.Context, taskID string, trigger run.Trigger, payload []byte) (run.Run, error)
+	Trigger(ctx context.Context, taskID string, o run.Order) (run.Run, error)
 	// Cancel ends a run that is queued or running; by says who asked. It
 	// fails with api.ErrNotRunning.
 	Cancel(ctx context.Context, runID, by string) error

@@ -178,7 +178,7 @@ func (w *Worker) end(j *job, f store.Finish, a *attempt) {
 	if f.Attempt != nil {
 		f.Revision = j.revision
 	}
-	f.Ended = w.Now()
+	f.Ended, f.Progress = w.Now(), j.progress.Load()
 	f.Reason = j.mask.Mask(f.Reason)
 	if recorder != nil {
 		f.Chunks, f.Drop = recorder.Take()

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/apimeld/agent/agent/run"
 	"github.com/apimeld/agent/agent/runlog"
 	"github.com/apimeld/agent/agent/store"
 )
@@ -75,6 +76,10 @@ func (f *flusher) run(ctx context.Context) {
 			if r.Waiting() {
 				wg.Go(func() { f.flush(ctx, j, r) })
 			}
+			if p := j.progress.Load(); p != j.shown {
+				j.shown = p
+				wg.Go(func() { f.progress(ctx, j, *p) })
+			}
 		}
 		wg.Wait()
 	}
@@ -92,5 +97,12 @@ func (f *flusher) flush(ctx context.Context, j *job, r *runlog.Recorder) {
 	if err := f.store.AppendLog(ctx, j.run.ID, chunks, drop); err != nil {
 		r.Untake(chunks, drop)
 		f.log.Error("store log", "run", j.run.Label(), "error", err)
+	}
+}
+
+// progress stores how far a run is. The last one goes with the run's end.
+func (f *flusher) progress(ctx context.Context, j *job, p run.Progress) {
+	if err := f.store.SetProgress(ctx, j.run.ID, p); err != nil {
+		f.log.Error("store progress", "run", j.run.Label(), "error", err)
 	}
 }

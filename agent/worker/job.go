@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apimeld/agent/agent/run"
@@ -19,8 +20,11 @@ type job struct {
 	task     *config.Task // as of revision
 	revision string
 	payload  []byte
-	leased   bool // the store knows that this agent's process may exist
-	reserved bool // it has been admitted before it was made
+	request  *run.Request
+	progress atomic.Pointer[run.Progress] // as the script said last
+	shown    *run.Progress                // as the flusher stored it last
+	leased   bool                         // the store knows that this agent's process may exist
+	reserved bool                         // it has been admitted before it was made
 
 	ctx    context.Context // ends with a cause: errStopping or *cancelled
 	cancel context.CancelCauseFunc

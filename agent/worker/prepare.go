@@ -3,6 +3,7 @@ package worker
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/apimeld/agent/agent/control"
+	"github.com/apimeld/agent/agent/run"
 	"github.com/apimeld/agent/agent/runlog"
 	"github.com/apimeld/agent/agent/secret"
 	"github.com/apimeld/agent/config"
@@ -32,7 +34,10 @@ func (w *Worker) prepareFolders() error {
 	if err != nil {
 		return fmt.Errorf("write the script SDK: %w", err)
 	}
-	w.sdk = sdk
+	if w.CacheDir == "" {
+		w.CacheDir = filepath.Join(w.Dir, "compiled")
+	}
+	w.kit = runners.Kit{SDK: sdk, Cache: w.CacheDir}
 	if w.binary, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program's file: %w", err)
 	}
@@ -78,7 +83,7 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 			return nil, err
 		}
 	}
-	command, err := runners.Prepare(script, w.sdk)
+	command, err := runners.Prepare(script, w.kit)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +101,12 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 		Dir:     dir,
 		Pipe:    private + ".log",
 		Output: func(o runners.Output) {
+			if o.Stream == runners.Progress {
+				if p, ok := run.ParseProgress(mask.Mask(string(o.Line))); ok {
+					j.progress.Store(&p)
+				}
+				return
+			}
 			a.recorder.Add(runlog.Line{
 				Time:   o.Time,
 				Stream: runlog.Stream(o.Stream),
@@ -146,6 +157,16 @@ func (w *Worker) environment(j *job, attempt int) ([]string, error) {
 	if len(j.payload) > 0 {
 		env = append(env, "TASK_PAYLOAD="+string(j.payload))
 	}
+	if r := j.request; r != nil {
+		env = append(env, "AGENT_WEBHOOK_TRIGGERED_AT="+r.At.In(j.task.Location).Format(time.RFC3339))
+		for name, values := range map[string]map[string]string{"PARAMS": r.Params, "HEADERS": r.Headers} {
+			text, err := json.Marshal(values)
+			if err != nil {
+				return nil, fmt.Errorf("set variable AGENT_WEBHOOK_%s: %w", name, err)
+			}
+			env = append(env, "AGENT_WEBHOOK_"+name+"="+string(text))
+		}
+	}
 	url := ""
 	if w.RunURL != nil {
 		url = w.RunURL(j.run.ID)
@@ -178,7 +199,7 @@ func (w *Worker) inline(t *config.Task) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("language %q is not known to this agent", t.Language)
 	}
-	path := filepath.Join(dir, t.ID+lang.Extension())
+	path := filepath.Join(dir, t.ID+lang.Inline(t.Script))
 	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(t.Script)) {
 		return path, nil
 	}

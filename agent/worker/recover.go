@@ -129,6 +129,6 @@ func (w *Worker) requeue(left []store.Unfinished) {
 				continue
 			}
 		}
-		w.begin(&job{run: u.Run, leased: u.Leased, payload: u.Payload})
+		w.begin(&job{run: u.Run, leased: u.Leased, payload: u.Payload, request: u.Request})
 	}
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,13 +12,43 @@ import (
 	"github.com/apimeld/agent/notify"
 )
 
-// Speak stores what a script of a run says. It implements [control.Speaker].
-func (w *Worker) Speak(ctx context.Context, runID string, n control.Notice) (string, error) {
+// asking is the job whose script asks for something.
+func (w *Worker) asking(runID string) (*job, error) {
 	w.mu.Lock()
-	j := w.byID[runID]
-	w.mu.Unlock()
-	if j == nil {
-		return "", &control.RefusedError{Title: "unknown run", Detail: "the run that this script belongs to is over"}
+	defer w.mu.Unlock()
+	if j := w.byID[runID]; j != nil {
+		return j, nil
+	}
+	return nil, &control.RefusedError{Title: "unknown run", Detail: "the run that this script belongs to is over"}
+}
+
+// State returns what the run's task remembers. It is part of [control.Agent].
+func (w *Worker) State(ctx context.Context, runID, key string) ([]byte, error) {
+	j, err := w.asking(runID)
+	if err != nil {
+		return nil, err
+	}
+	return w.Store.State(ctx, j.run.TaskID, key)
+}
+
+// SetState makes the run's task remember a value. It is part of [control.Agent].
+func (w *Worker) SetState(ctx context.Context, runID, key string, value []byte) error {
+	j, err := w.asking(runID)
+	if err != nil {
+		return err
+	}
+	err = w.Store.SetState(ctx, j.run.TaskID, key, value)
+	if errors.Is(err, store.ErrStateFull) {
+		return &control.RefusedError{Title: "state full", Detail: fmt.Sprintf("with %q the task would remember more than %d KiB; delete what is not needed", key, store.MaxState>>10)}
+	}
+	return err
+}
+
+// Speak stores what a script of a run says. It is part of [control.Agent].
+func (w *Worker) Speak(ctx context.Context, runID string, n control.Notice) (string, error) {
+	j, err := w.asking(runID)
+	if err != nil {
+		return "", err
 	}
 	snap := w.Snapshot()
 	if snap.Webhook(n.Webhook) == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/apimeld/agent/agent/secret"
 	"github.com/apimeld/agent/agent/store"
 	"github.com/apimeld/agent/config"
+	"github.com/apimeld/agent/runners"
 )
 
 // Files hands out the files of a revision.
@@ -39,6 +40,8 @@ type Config struct {
 	Interpreter func(language string) string
 	// Dir holds inline scripts, the SDK and the private folders of runs.
 	Dir string
+	// CacheDir holds compiled scripts; empty: a folder in Dir.
+	CacheDir string
 	// Environ is what every script's environment begins with: PATH, HOME, LANG.
 	Environ []string
 	// MaxRuns is how many processes run at once; the rest waits in line.
@@ -62,7 +65,7 @@ const DefaultMaxRuns = 64
 // A Worker executes runs.
 type Worker struct {
 	Config
-	sdk     string
+	kit     runners.Kit
 	binary  string
 	flusher *flusher
 
@@ -105,16 +108,17 @@ func (w *Worker) Enqueue(runs []run.Run) {
 }
 
 // Submit makes a run of a task that somebody asks for now.
-func (w *Worker) Submit(ctx context.Context, t *config.Task, trigger run.Trigger, payload []byte) (run.Run, error) {
-	j := &job{task: t, revision: w.Snapshot().Revision, payload: payload, reserved: true}
+func (w *Worker) Submit(ctx context.Context, t *config.Task, o run.Order) (run.Run, error) {
+	j := &job{task: t, revision: w.Snapshot().Revision, payload: o.Payload, request: o.Request, reserved: true}
 	n := store.NewRun{
 		TaskID:   t.ID,
 		TaskName: t.Name,
-		Trigger:  trigger,
+		Trigger:  o.Trigger,
 		Due:      w.Now(),
 		Attempts: t.Retry.Attempts,
 		State:    run.Queued,
-		Payload:  payload,
+		Payload:  o.Payload,
+		Request:  o.Request,
 	}
 	// The place is taken before the run is made, so that the run can be made
 	// and leased in one transaction, the only one before its process starts.

@@ -1,5 +1,7 @@
-# What every Bash script of a task finds when it starts: notify_mattermost and
-# log_debug, log_info, log_warning (or log_warn) and log_error.
+# What every Bash script of a task finds when it starts: notify_mattermost,
+# log_debug, log_info, log_warning (or log_warn) and log_error, state_get,
+# state_set and state_delete, and progress. TASK_PAYLOAD and AGENT_WEBHOOK_BODY,
+# _PARAMS, _HEADERS (JSON both) and _TRIGGERED_AT are what the run was triggered with.
 #
 # Bash reads this file because BASH_ENV names it. A script that defines a
 # function of the same name simply has its own.
@@ -23,6 +25,23 @@ notify_mattermost() {
   # subshell keeps the script's own options, such as pipefail, out of it.
   printf '%s' "$*" | "$AGENT_RUN_BIN" notify -- "$name"
 }
+
+# state_get KEY: prints what the task remembers; status 1 when there is nothing.
+state_get() { "$AGENT_RUN_BIN" state get -- "$1"; }
+# state_set KEY VALUE: remembers a text.
+state_set() { printf '%s' "$2" | "$AGENT_RUN_BIN" state set -- "$1"; }
+# state_delete KEY: forgets it.
+state_delete() { "$AGENT_RUN_BIN" state delete -- "$1"; }
+
+# progress DONE TOTAL [TEXT]: says how far the run is. No process is started.
+progress() {
+  local text="${*:3}"
+  printf 'progress %s %s %s\n' "$1" "$2" "${text//$'\n'/ }" 2>/dev/null 1<>"$AGENT_RUN_LOG" || return 0
+}
+
+if [ -n "${AGENT_WEBHOOK_TRIGGERED_AT:-}" ]; then
+  AGENT_WEBHOOK_BODY=${TASK_PAYLOAD-}
+fi
 
 log_debug() { __agent_log debug "$@"; }
 log_info() { __agent_log info "$@"; }

@@ -1,6 +1,6 @@
 """Puts notifications and logger where every script of a task finds them.
 
-Python imports this module before a script. It adds two names to builtins, so
+Python imports this module before a script. It adds a few names to builtins, so
 that a script's own variables, functions and modules of these names win, and
 then does what the sitecustomize of the author's environment would have done.
 """
@@ -16,8 +16,8 @@ def _install():
         return
     import _apimeld_agent
 
-    builtins.notifications = _apimeld_agent.notifications
-    builtins.logger = _apimeld_agent.logger
+    for name in _apimeld_agent.__all__:
+        setattr(builtins, name, getattr(_apimeld_agent, name))
 
 
 def _chain():

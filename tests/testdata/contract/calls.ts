@@ -1,0 +1,30 @@
+import { execFileSync } from 'node:child_process'
+interface Payload { a: string }
+const asked = await Promise.resolve(payload as Payload | string | null)
+logger.debug('a debug line')
+logger.info('an info line')
+logger.warn('a warning line')
+logger.error('an error line')
+notifications.sendMattermost('Ops Channel', 'typescript: ' + 'Sync in progress: 500/1000 records processed')
+for (let i: number = 1; i <= 7; i++) notifications.sendMattermost('Ops Channel', 'typescript: ' + process.env[`TEXT_${i}`])
+notifications.sendMattermost('Ops Channel', 'x'.repeat(1048576))
+try {
+  notifications.sendMattermost('Nobody', 'text')
+} catch (e: any) {
+  console.log('refused: ' + e.message)
+}
+console.log(state.get('counter') === undefined ? 'no counter' : state.get('counter'))
+state.set('counter', 'one "two" $three')
+console.log('counter: ' + state.get('counter'))
+state.set('gone', { x: [1, null] })
+if (state.get('gone').x[0] !== 1) throw new Error('gone is not as it was')
+state.delete('gone')
+console.log(state.get('gone') === undefined ? 'gone is gone' : 'gone is there')
+progress(1, 4, 'part one')
+console.log(`run: ${run.task} ${run.number} ${run.attempt}`)
+console.log('payload: ' + (asked === null ? 'none' : typeof asked === 'string' ? asked : asked.a))
+if (webhook && webhook.params.from === 'test') console.log('webhook: ' + webhook.body)
+for (let i: number = 1; i <= 5; i++) notifications.sendMattermost('Ops Channel', `typescript: loop ${i}`)
+execFileSync(process.execPath, ['-e', 'logger.info("from a child")'])
+progress(4, 4, 'all of it')
+process.on('exit', () => notifications.sendMattermost('Ops Channel', 'typescript: the last words'))
