@@ -124,7 +124,10 @@ func (l *loader) webhooks(s *Snapshot) {
 				l.pend(f, i, "name", "duplicate-name", fmt.Sprintf("there are two webhooks %q", d.Name), fmt.Sprintf("rename one: the other is %s:%d", other.File, other.Line))
 				continue
 			}
-			w := &Webhook{Name: d.Name, URL: d.URL, Channel: d.Channel, Username: d.Username, Icon: d.Icon, File: f.path, Line: f.documents[i].Line}
+			w := &Webhook{Name: d.Name, URL: d.URL, Channel: d.Channel, Username: d.Username, Icon: d.Icon, Allow: d.Allow, File: f.path, Line: f.documents[i].Line}
+			if len(d.Allow) > 0 {
+				w.allows = ignore(strings.Join(d.Allow, "\n"))
+			}
 			s.webhooks[w.Name] = w
 			s.Webhooks = append(s.Webhooks, w)
 			if !l.IgnoreURLs {
@@ -168,6 +171,64 @@ func (l *loader) checkWebhook(s *Snapshot, f *parsed, document int, at, name str
 	l.pend(f, document, at, "unknown-webhook", fmt.Sprintf("no webhook has the name %q", name), hint)
 }
 
+// checkAllowed checks that a task's webhooks may be used from its file.
+func (l *loader) checkAllowed(s *Snapshot, f *parsed, document int, own *notifyDocument) {
+	list, at, inherited := s.Defaults.Notify, "name", true
+	if own != nil {
+		list, inherited = own.List, false
+	}
+	for i, n := range list {
+		w := s.webhooks[n.Webhook]
+		if w == nil || w.Allows(f.path) {
+			continue
+		}
+		hint := fmt.Sprintf("add the file to allow at %s:%d", w.File, w.Line)
+		if inherited {
+			hint += ", or give the task a notify of its own: it has that of Defaults"
+		} else {
+			at = fmt.Sprintf("notify/%d/webhook", i)
+		}
+		l.pend(f, document, at, "not-allowed", fmt.Sprintf("webhook %q is not for tasks of this file", n.Webhook), hint)
+	}
+}
+
+// checkInterpreter checks that what runs the script is there: in the source,
+// or, where somebody looks for it, on this machine.
+func (l *loader) checkInterpreter(f *parsed, document int, d *taskDocument) {
+	if strings.Contains(d.Interpreter, "/") {
+		clean := path.Clean(d.Interpreter)
+		if clean == ".." || strings.HasPrefix(clean, "../") {
+			l.pend(f, document, "interpreter", "path", fmt.Sprintf("interpreter %q leaves the source", d.Interpreter), "write a path inside the source, or a program's name")
+		} else if _, ok := l.entries[clean]; !ok {
+			l.pend(f, document, "interpreter", "unknown-file", fmt.Sprintf("there is no file %q", d.Interpreter), "write its path relative to the source's path, or a program's name")
+		}
+		return
+	}
+	if l.Interpreter == nil {
+		return
+	}
+	language, at := d.Language, "language"
+	if d.Interpreter != "" {
+		at = "interpreter"
+	} else if language == "" {
+		at = "file"
+	}
+	if language == "" {
+		language = languageOf(d.File)
+	}
+	key := [2]string{language, d.Interpreter}
+	if _, ok := l.missing[key]; !ok {
+		l.missing[key] = l.Interpreter(language, d.Interpreter)
+	}
+	if err := l.missing[key]; err != nil {
+		message, hint, _ := strings.Cut(err.Error(), "\n")
+		if d.File == "" && at == "file" {
+			at = "script"
+		}
+		l.pendAs(schema.Warning, f, document, at, "missing-interpreter", message, hint)
+	}
+}
+
 func (l *loader) checkSecrets(f *parsed, document int, env []EnvVar) {
 	for _, v := range env {
 		l.checkSecret(f, document, "env/"+v.Name, v.Value)
@@ -202,7 +263,9 @@ func (l *loader) task(s *Snapshot, f *parsed, document int, d *taskDocument, nam
 	if d.Notify != nil {
 		l.checkWebhooks(s, f, document, d.Notify.List)
 	}
+	l.checkAllowed(s, f, document, d.Notify)
 	l.checkSecrets(f, document, d.Env)
+	l.checkInterpreter(f, document, d)
 	hash := l.script(d.File, f, document)
 	t := l.before[d]
 	if t == nil || t.File != f.path || t.Line != f.documents[document].Line || t.ScriptHash != hash {
@@ -230,6 +293,7 @@ func (l *loader) newTask(s *Snapshot, f *parsed, document int, d *taskDocument) 
 		Timeout:     orElse(d.Timeout, s.Defaults.Timeout),
 		Retry:       s.Defaults.Retry.with(d.Retry),
 		Language:    d.Language,
+		Interpreter: d.Interpreter,
 		Script:      d.Script,
 		ScriptFile:  d.File,
 		Args:        d.Args,

@@ -177,6 +177,8 @@ func (d *decoder) task(root *yaml.Node) *taskDocument {
 		case "labels":
 			fields(n, func(k string, v *yaml.Node) { t.Labels = append(t.Labels, Label{k, d.line(v, "labels."+k)}) })
 			slices.SortFunc(t.Labels, func(a, b Label) int { return strings.Compare(a.Key, b.Key) })
+		case "interpreter":
+			t.Interpreter = d.line(n, key)
 		case "enabled":
 			if b, err := strconv.ParseBool(scalar(n)); err == nil {
 				t.Enabled = &b
@@ -385,6 +387,8 @@ func (d *decoder) notify(n *yaml.Node) *notifyDocument {
 						entry.Events = append(entry.Events, event)
 					}
 				}
+			case "repeat":
+				entry.Repeat = d.repeat(v)
 			case "mention":
 				for _, m := range items(v) {
 					entry.Mention = append(entry.Mention, scalar(m))
@@ -401,6 +405,17 @@ func (d *decoder) notify(n *yaml.Node) *notifyDocument {
 		list.List = append(list.List, entry)
 	}
 	return list
+}
+
+// repeat reads every, changes or a duration.
+func (d *decoder) repeat(n *yaml.Node) time.Duration {
+	switch scalar(n) {
+	case "every":
+		return 0
+	case "changes":
+		return RepeatChanges
+	}
+	return d.duration(n, "repeat", time.Second, longest)
 }
 
 func (d *decoder) retention(n *yaml.Node) *retentionDocument {
@@ -435,6 +450,10 @@ func (d *decoder) webhook(root *yaml.Node) *webhookDocument {
 			w.Username = d.line(n, key)
 		case "icon":
 			w.Icon = d.line(n, key)
+		case "allow":
+			for _, one := range items(n) {
+				w.Allow = append(w.Allow, scalar(one))
+			}
 		}
 	})
 	return w

@@ -46,6 +46,7 @@ func same(a, b *Task) bool {
 		a.Timeout == b.Timeout &&
 		a.Retry == b.Retry &&
 		a.Language == b.Language &&
+		a.Interpreter == b.Interpreter &&
 		a.Script == b.Script &&
 		a.ScriptFile == b.ScriptFile &&
 		a.ScriptHash == b.ScriptHash &&

@@ -56,6 +56,7 @@ type taskDocument struct {
 	Timeout     time.Duration      `yaml:"timeout"`
 	Retry       *retryDocument     `yaml:"retry"`
 	Language    string             `yaml:"language"`
+	Interpreter string             `yaml:"interpreter"`
 	File        string             `yaml:"file"`
 	Script      string             `yaml:"script"`
 	Args        []string           `yaml:"args"`
@@ -86,11 +87,12 @@ type retentionDocument struct {
 }
 
 type webhookDocument struct {
-	Name     string `yaml:"name"`
-	URL      string `yaml:"url"`
-	Channel  string `yaml:"channel"`
-	Username string `yaml:"username"`
-	Icon     string `yaml:"icon"`
+	Name     string   `yaml:"name"`
+	URL      string   `yaml:"url"`
+	Channel  string   `yaml:"channel"`
+	Username string   `yaml:"username"`
+	Icon     string   `yaml:"icon"`
+	Allow    []string `yaml:"allow"`
 }
 
 type defaultsDocument struct {

@@ -62,7 +62,7 @@ func tagNames(t reflect.Type, at string) (names []string) {
 	}
 	switch t {
 	case reflect.TypeFor[notifyDocument]():
-		return []string{at + "webhook", at + "events", at + "mention"}
+		return []string{at + "webhook", at + "events", at + "mention", at + "repeat"}
 	case reflect.TypeFor[EnvVar](), reflect.TypeFor[Label](), reflect.TypeFor[time.Duration]():
 		return nil
 	}
@@ -110,7 +110,7 @@ func TestEnums(t *testing.T) {
 	if diff := cmp.Diff([]CatchUp{CatchUpNone, CatchUpLatest, CatchUpAll}, s.Definitions.CatchUp.Enum); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]Overlap{OverlapSkip, OverlapQueue, OverlapAllow}, s.Definitions.Overlap.Enum); diff != "" {
+	if diff := cmp.Diff([]Overlap{OverlapSkip, OverlapQueue, OverlapAllow, OverlapReplace}, s.Definitions.Overlap.Enum); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(notify.Events(), s.Definitions.Notify.Items.Properties.Events.Items.Enum); diff != "" {

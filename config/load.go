@@ -34,7 +34,10 @@ type Options struct {
 	SecretSeverity schema.Severity
 	// IgnoreURLs leaves the secrets of webhooks' URLs out: their notices go elsewhere.
 	IgnoreURLs bool
-	Cache      *Cache // nil: everything is parsed
+	// Interpreter fails when this machine has none for a language, or not the
+	// one that a task names; nil: nobody looks.
+	Interpreter func(language, named string) error
+	Cache       *Cache // nil: everything is parsed
 	// Parallel is how many files are parsed at once; 0: as many as there are processors.
 	Parallel int
 }
@@ -43,7 +46,7 @@ type Options struct {
 // it finds, sorted; the snapshot is nil when one of them is an error. The
 // error is about the tree, not about what is in it.
 func Load(ctx context.Context, tree Tree, o Options) (*Snapshot, []schema.Problem, error) {
-	l := &loader{Options: o, tree: tree, ctx: ctx}
+	l := &loader{Options: o, tree: tree, ctx: ctx, missing: map[[2]string]error{}}
 	if l.Cache == nil {
 		l.Cache = NewCache()
 	}
@@ -79,6 +82,7 @@ type loader struct {
 	pending  []pending
 	parser   schedule.Parser
 
+	missing   map[[2]string]error     // interpreters looked for
 	inherited *defaultsDocument       // nil: there is none
 	before    map[*taskDocument]*Task // of the load before, with the same defaults
 	built     map[*taskDocument]*Task

@@ -64,7 +64,9 @@ type Task struct {
 	Retry   Retry
 
 	Language string
-	Script   string // inline script; empty when ScriptFile is set
+	// Interpreter is a program's name, or a path below the source's; empty: the language's own.
+	Interpreter string
+	Script      string // inline script; empty when ScriptFile is set
 	// ScriptFile is relative to the source's path; ScriptHash names its content.
 	ScriptFile string
 	ScriptHash string
@@ -130,6 +132,8 @@ const (
 	OverlapSkip  Overlap = "skip"
 	OverlapQueue Overlap = "queue" // in order, at most MaxQueued waiting
 	OverlapAllow Overlap = "allow"
+	// OverlapReplace cancels what is going; the new one starts when it has ended.
+	OverlapReplace Overlap = "replace"
 )
 
 // MaxQueued is how many runs of one task may wait for the one that is going.
@@ -161,7 +165,13 @@ type Notify struct {
 	Webhook string
 	Events  []notify.Event
 	Mention []string // what alone ever pings anybody, such as "@oncall"
+	// Repeat is the least time between two tellings of trouble; 0: each is
+	// told, RepeatChanges: only the first of a row.
+	Repeat time.Duration
 }
+
+// RepeatChanges tells the first trouble of a row, and its end.
+const RepeatChanges time.Duration = -1
 
 // A Webhook is a named Mattermost-compatible incoming webhook.
 type Webhook struct {
@@ -169,10 +179,16 @@ type Webhook struct {
 	URL      string // usually a secret reference; see [Expand]
 	Channel  string
 	Username string
-	Icon     string // a URL, or an emoji such as ":robot:"
+	Icon     string   // a URL, or an emoji such as ":robot:"
+	Allow    []string // files whose tasks may use it, as .gitignore has them; empty: all
 	File     string
 	Line     int
+
+	allows func(file string) bool // as Allow says; nil: all
 }
+
+// Allows reports whether tasks of a file may use the webhook.
+func (w *Webhook) Allows(file string) bool { return w.allows == nil || w.allows(file) }
 
 // Retention says which runs of a task are kept: those that both limits allow.
 type Retention struct {

@@ -54,6 +54,7 @@ type Report struct {
 	Attempt  int // the last one made
 	Attempts int // how many there may be; the line is left out when there may be only one
 	Troubles int // for Recovered: troubled runs in a row before this one
+	LeftOut  int // earlier ones like this that were not told
 	Reason   string
 	// Output are the last lines that the script wrote; OutputBefore how many came before them.
 	Output       []string

@@ -38,6 +38,9 @@ func Render(r Report) string {
 	if r.Attempts > 1 && r.Attempt > 0 {
 		field("Attempts", fmt.Sprintf("%d of %d", r.Attempt, r.Attempts))
 	}
+	if r.LeftOut > 0 {
+		field("Not told before", fmt.Sprintf("%d more like this", r.LeftOut))
+	}
 	field("Reason", Inline(cutRunes(r.Reason, maxInline)))
 	if !r.Started.IsZero() {
 		field("Started", r.Started.Format("2006-01-02 15:04:05 MST"))

@@ -9,6 +9,7 @@ var bash = Language{
 	extensions:   []string{".sh", ".bash"},
 	interpreters: []string{"bash"},
 	install:      "bash",
+	flag:         "bash",
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		return Command{
 			Path: interpreter,

@@ -17,6 +17,7 @@ var csharp = Language{
 	extensions:   []string{".cs"},
 	interpreters: []string{"dotnet"},
 	install:      "dotnet-sdk-10.0",
+	flag:         "dotnet",
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		text, err := os.ReadFile(s.Path)
 		if err != nil {

@@ -14,6 +14,7 @@ var javascript = Language{
 	extensions:   []string{".js", ".mjs", ".cjs"},
 	interpreters: []string{"node", "nodejs"},
 	install:      "nodejs",
+	flag:         "node",
 	inline: func(text string) string {
 		// An extension that says what it is: else the package.json of some
 		// folder above would.
@@ -47,6 +48,7 @@ var typescript = Language{
 	extensions:   []string{".ts", ".mts", ".cts"},
 	interpreters: []string{"node", "nodejs"},
 	install:      "nodejs",
+	flag:         "node",
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		path, err := bundle(s.Path, k.Cache)
 		if err != nil {

@@ -14,6 +14,7 @@ var powershell = Language{
 	extensions:   []string{".ps1"},
 	interpreters: []string{"pwsh"},
 	install:      "powershell",
+	flag:         "pwsh",
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		line := []string{"&", quotePowerShell(s.Path)}
 		for _, a := range s.Args {

@@ -9,6 +9,7 @@ var python = Language{
 	extensions:   []string{".py"},
 	interpreters: []string{"python3", "python"},
 	install:      "python3",
+	flag:         "python",
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		return Command{
 			Path:    interpreter,

@@ -49,6 +49,7 @@ type Language struct {
 	extensions   []string // of its files; the first is that of inline scripts
 	interpreters []string // in the order in which they are looked for
 	install      string   // the package that brings one
+	flag         string   // with which an operator names one
 	// inline is the extension of an inline script whose text decides it; may be nil.
 	inline func(text string) string
 	// command fails when the script cannot be compiled.
@@ -88,6 +89,12 @@ func (l Language) Inline(text string) string {
 	return l.extensions[0]
 }
 
+// Interpreters are the programs that run it, in the order in which they are looked for.
+func (l Language) Interpreters() []string { return l.interpreters }
+
+// Flag is the name of the option with which an operator names an interpreter.
+func (l Language) Flag() string { return l.flag }
+
 // Find returns the path of the language's interpreter: the named one, or the
 // first on PATH.
 func (l Language) Find(named string) (string, error) {
@@ -103,7 +110,7 @@ func (l Language) Find(named string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("find interpreter of %s: %s is not on PATH\ninstall %s, or name an interpreter with --%s",
-		l.Name, strings.Join(candidates, " or "), l.install, l.Name)
+		l.Name, strings.Join(candidates, " or "), l.install, l.flag)
 }
 
 // Prepare works out how a script is started, and compiles it where its language

@@ -248,6 +248,8 @@ func (f *File) notOneOf(n *yaml.Node, rule map[string]any, shown string) {
 func (f *File) badForm(n *yaml.Node, rule map[string]any, shown string) {
 	hint := example(rule)
 	switch pattern := fmt.Sprint(rule["pattern"]); {
+	case strings.HasPrefix(pattern, "^(every"):
+		hint = "write every, changes, or a duration such as 1h"
 	case strings.Contains(pattern, "(ns|us"):
 		hint = "write a duration such as 90s, 30m, 1h30m or 7d"
 	case strings.HasPrefix(pattern, "^@"):

@@ -19,7 +19,8 @@ import (
 
 func (c Command) execCommand() *cobra.Command {
 	o := app.ExecOptions{Environ: c.Environ}
-	var dir, payload, python, bash, color string
+	var dir, payload, color string
+	var interpreters func() map[string]string
 	cmd := &cobra.Command{
 		Use:   "exec TASK",
 		Short: "Run one task of a folder here and now, as the agent would",
@@ -33,7 +34,7 @@ name. Exit code 1 when the task fails.`,
 			if err != nil {
 				return err
 			}
-			snap, problems, err := c.load(cmd, dir, o.SecretsDir, 0)
+			snap, problems, err := c.load(cmd, dir, o.SecretsDir, nil, 0)
 			if err != nil {
 				return err
 			}
@@ -53,7 +54,7 @@ name. Exit code 1 when the task fails.`,
 				}
 			}
 			o.Snapshot, o.Task, o.Dir = snap, task, dir
-			o.Interpreters = map[string]string{"python": python, "bash": bash}
+			o.Interpreters = interpreters()
 			o.Line = func(attempt int, l runlog.Line) {
 				fmt.Fprintln(c.Stdout, look.line(api.FromLine(attempt, l), false))
 			}
@@ -79,8 +80,7 @@ name. Exit code 1 when the task fails.`,
 	f.StringVar(&dir, "path", ".", "folder with the configuration")
 	f.StringVar(&payload, "payload", "", "file that the script gets in TASK_PAYLOAD")
 	f.StringVar(&o.SecretsDir, "secrets-dir", "", "folder with one file a secret, beside AGENT_SECRET_… variables")
-	f.StringVar(&python, "python", "", "Python interpreter (default: python3 on PATH)")
-	f.StringVar(&bash, "bash", "", "Bash (default: bash on PATH)")
+	interpreters = interpreterFlags(f)
 	f.StringVar(&color, "color", "auto", "auto, always or never")
 	return cmd
 }

@@ -23,7 +23,8 @@ import (
 
 func (c Command) runCommand() *cobra.Command {
 	o := app.Options{Version: version(), Environ: c.Environ}
-	var logFormat, logLevel, python, bash string
+	var logFormat, logLevel string
+	var interpreters func() map[string]string
 	cmd := &cobra.Command{
 		Use:   "run SOURCE",
 		Short: "Run the agent: SOURCE is a Git URL, a Git repository or a plain folder",
@@ -43,7 +44,7 @@ func (c Command) runCommand() *cobra.Command {
 			}
 			o.Log = log
 			o.Auth.Token = c.getenv("AGENT_GIT_TOKEN")
-			o.Interpreters = map[string]string{"python": python, "bash": bash}
+			o.Interpreters = interpreters()
 			if o.StateDir == "" {
 				if o.StateDir, err = c.stateDir(o.Source, o.Path); err != nil {
 					return err
@@ -75,8 +76,7 @@ func (c Command) runCommand() *cobra.Command {
 	f.StringVar(&o.Auth.SSHKeyPassphraseFile, "ssh-key-passphrase-file", "", "file with the passphrase of that key")
 	f.StringVar(&o.Auth.KnownHostsFile, "known-hosts-file", "", "host keys for Git over SSH (default: ~/.ssh/known_hosts)")
 	f.StringVar(&o.CAFile, "ca-file", "", "PEM certificates to trust beside the system's, for Git and webhooks")
-	f.StringVar(&python, "python", "", "Python interpreter (default: python3 on PATH)")
-	f.StringVar(&bash, "bash", "", "Bash (default: bash on PATH)")
+	interpreters = interpreterFlags(f)
 	f.StringVar(&logFormat, "log-format", "text", "the agent's own log on standard error: text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd

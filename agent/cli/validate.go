@@ -17,6 +17,7 @@ import (
 func (c Command) validateCommand() *cobra.Command {
 	var format, color, secretsDir string
 	var parallel int
+	var interpreters func() map[string]string
 	cmd := &cobra.Command{
 		Use:   "validate [PATH]",
 		Short: "Check a folder's configuration; needs no network and no database",
@@ -39,7 +40,7 @@ machine does not know is a warning.`,
 			// A short-lived process: collect late, but stay small.
 			debug.SetGCPercent(400)
 			debug.SetMemoryLimit(40 << 20)
-			snap, problems, err := c.load(cmd, dir, secretsDir, parallel)
+			snap, problems, err := c.load(cmd, dir, secretsDir, interpreters(), parallel)
 			if err != nil {
 				return err
 			}
@@ -64,13 +65,14 @@ machine does not know is a warning.`,
 	f.StringVar(&format, "format", "text", "text or json")
 	f.StringVar(&color, "color", "auto", "auto, always or never")
 	f.StringVar(&secretsDir, "secrets-dir", "", "folder with one file a secret, beside AGENT_SECRET_… variables")
+	interpreters = interpreterFlags(f)
 	f.IntVar(&parallel, "parallel", 0, "how many files are read at once (default: as many as there are processors)")
 	return cmd
 }
 
 // load loads a folder as validate and exec see it: secrets that are not known
 // here are warnings.
-func (c Command) load(cmd *cobra.Command, dir, secretsDir string, parallel int) (*config.Snapshot, []schema.Problem, error) {
+func (c Command) load(cmd *cobra.Command, dir, secretsDir string, interpreters map[string]string, parallel int) (*config.Snapshot, []schema.Problem, error) {
 	tree, err := config.DirTree(dir)
 	if err != nil {
 		return nil, nil, err
@@ -83,6 +85,7 @@ func (c Command) load(cmd *cobra.Command, dir, secretsDir string, parallel int) 
 		Revision:       "working tree",
 		Secrets:        secrets.Has,
 		SecretSeverity: schema.Warning,
+		Interpreter:    findInterpreter(interpreters),
 		Parallel:       parallel,
 	})
 }

@@ -97,7 +97,7 @@ func TestSend(t *testing.T) {
 	release()
 	wantErr("after the run", Client{s.Path(), token}.Send(ctx, Notice{Webhook: "x", Text: "x"}), "is over")
 	wantErr("outside a run", Client{"", ""}.Send(ctx, Notice{}), "not inside a run")
-	wantErr("no agent", Client{s.Path()+"x", token}.Send(ctx, Notice{}), "is it gone")
+	wantErr("no agent", Client{s.Path() + "x", token}.Send(ctx, Notice{}), "is it gone")
 }
 
 func TestListenTakesOverASocketAndShortensAPath(t *testing.T) {

@@ -172,7 +172,7 @@ func TestFull(t *testing.T) {
 		t.Fatalf("err = %v", err)
 	}
 	f := Finish{RunID: r.ID, State: run.Success, Ended: t0, Chunks: []runlog.Chunk{{Attempt: 1, Seq: seq, Data: make([]byte, 40_000)}},
-		Notices: func(run.Run, Before) []Notice { return []Notice{{Webhook: "A"}} }}
+		Notices: func(run.Run, Before) ([]Notice, error) { return []Notice{{Webhook: "A"}}, nil }}
 	if _, err := s.Finish(ctx, f); !errors.Is(err, ErrFull) {
 		t.Fatalf("err = %v", err)
 	}

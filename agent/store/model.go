@@ -96,13 +96,17 @@ type Finish struct {
 	Drop     []runlog.Chunk // chunks cut out of the middle; only Attempt and Seq count
 	// Notices are made in the same transaction, from the run as it ended and
 	// how the task did before; may be nil.
-	Notices func(run.Run, Before) []Notice
+	Notices func(run.Run, Before) ([]Notice, error)
 }
 
 // Before is how a task did up to a run.
 type Before struct {
 	State    run.State // of the last conclusive run; empty when there was none
 	Troubles int       // troubled runs in a row up to then
+	// Tell reports whether a webhook is to be told of trouble now, which it is
+	// once in a span, and if so of how many it was not told since. It counts
+	// in the transaction that the notices are made in; nil: always.
+	Tell func(webhook string, span time.Duration) (tell bool, leftOut int, err error)
 }
 
 // An Unfinished is a queued or running run as a starting agent finds it.

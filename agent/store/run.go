@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -266,7 +267,14 @@ func (s *Store) Finish(ctx context.Context, f Finish) (run.Run, error) {
 			return err
 		}
 		if f.Notices != nil {
-			if _, err := s.addNotices(t, f.Notices(r, before)); err != nil {
+			before.Tell = func(webhook string, span time.Duration) (bool, int, error) {
+				return s.tell(t, r.TaskID, webhook, r.Ended, span)
+			}
+			notices, err := f.Notices(r, before)
+			if err != nil {
+				return err
+			}
+			if _, err := s.addNotices(t, notices); err != nil {
 				return err
 			}
 		}
@@ -289,6 +297,21 @@ func (s *Store) conclude(t *tx, r run.Run) (Before, error) {
 		troubles = before.Troubles + 1
 	}
 	return before, t.exec("UPDATE tasks SET last = ?, troubles = ? WHERE source = ? AND task = ?", string(r.State), troubles, s.Source, r.TaskID)
+}
+
+// tell is [Before].Tell.
+func (s *Store) tell(t *tx, taskID, webhook string, now time.Time, span time.Duration) (tell bool, leftOut int, err error) {
+	var told int64
+	err = t.queryRow("SELECT told, left_out FROM tellings WHERE source = ? AND task = ? AND webhook = ?", s.Source, taskID, webhook).Scan(&told, &leftOut)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, 0, err
+	}
+	since := now.Sub(fromMicros(told))
+	if err == nil && since >= 0 && since < span {
+		return false, 0, t.exec("UPDATE tellings SET left_out = left_out + 1 WHERE source = ? AND task = ? AND webhook = ?", s.Source, taskID, webhook)
+	}
+	return true, leftOut, t.exec(`INSERT INTO tellings (source, task, webhook, told, left_out) VALUES (?, ?, ?, ?, 0)
+		ON CONFLICT (source, task, webhook) DO UPDATE SET told = excluded.told, left_out = 0`, s.Source, taskID, webhook, micros(now))
 }
 
 func putAttempt(t *tx, n int64, a run.Attempt) error {

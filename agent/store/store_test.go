@@ -77,6 +77,9 @@ func TestSQLite(t *testing.T) {
 		"watch":     testWatch,
 		"batch":     testBatch,
 		"restart":   testRestart,
+		"state":     testState,
+		"progress":  testProgress,
+		"tell":      testTell,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,9 +132,9 @@ func testLife(t *testing.T, open opener) {
 	second.Ended, second.State, second.ExitCode = t0.Add(3*time.Second), run.Failure, &code
 	var told run.Run
 	ended, err := s.Finish(ctx, Finish{RunID: r.ID, State: run.Failure, Ended: t0.Add(3 * time.Second), Attempt: &second,
-		Notices: func(r run.Run, _ Before) []Notice {
+		Notices: func(r run.Run, _ Before) ([]Notice, error) {
 			told = r
-			return []Notice{{Webhook: "Ops", RunID: r.ID, Text: "x"}}
+			return []Notice{{Webhook: "Ops", RunID: r.ID, Text: "x"}}, nil
 		}})
 	if err != nil {
 		t.Fatal(err)
@@ -171,12 +174,16 @@ func testLife(t *testing.T, open opener) {
 	for i, state := range []run.State{run.Timeout, run.Cancelled, run.Success, run.Success} {
 		r := add(t, s, slotRun("x", t0.Add(time.Duration(i+1)*time.Hour)))[0]
 		_, err := s.Finish(ctx, Finish{RunID: r.ID, State: state, Ended: t0, Attempt: &run.Attempt{Number: 1, Started: t0, Ended: t0, State: state},
-			Notices: func(_ run.Run, b Before) []Notice { before = append(before, b); return nil }})
+			Notices: func(_ run.Run, b Before) ([]Notice, error) {
+				b.Tell = nil
+				before = append(before, b)
+				return nil, nil
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := []Before{{run.Failure, 1}, {run.Timeout, 2}, {run.Timeout, 2}, {run.Success, 0}}
+	want := []Before{{State: run.Failure, Troubles: 1}, {State: run.Timeout, Troubles: 2}, {State: run.Timeout, Troubles: 2}, {State: run.Success}}
 	if diff := cmp.Diff(want, before); diff != "" {
 		t.Error(diff)
 	}

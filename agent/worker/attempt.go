@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/apimeld/agent/agent/run"
@@ -184,12 +185,13 @@ func (w *Worker) end(j *job, f store.Finish, a *attempt) {
 		f.Chunks, f.Drop = recorder.Take()
 	}
 	if t := j.task; t != nil {
-		f.Notices = func(r run.Run, before store.Before) []store.Notice {
+		f.Notices = func(r run.Run, before store.Before) ([]store.Notice, error) {
 			after := aftermath{recorder: recorder}
 			if f.Attempt != nil {
 				after.signal = f.Attempt.Signal
 			}
-			return append(first, w.ended(t, r, before, after)...)
+			notices, err := w.ended(t, r, before, after)
+			return slices.Concat(first, notices), err
 		}
 	}
 	var ended run.Run

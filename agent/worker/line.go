@@ -28,8 +28,9 @@ func newLine(places int) line {
 
 // A verdict is what happens to a run that is due.
 type verdict struct {
-	kind   verdictKind
-	reason string
+	kind     verdictKind
+	reason   string
+	replaced []*job // to be cancelled: the run waits until they have ended
 }
 
 type verdictKind int
@@ -48,17 +49,20 @@ func (l *line) enter(j *job, overlap config.Overlap) verdict {
 		l.tasks[j.task.ID] = t
 	}
 	if len(t.going) > 0 && overlap != config.OverlapAllow {
+		var replaced []*job
 		switch {
 		case j.caughtUp():
 			// Slots of a catch-up are all due at once: they follow one another
 			// whatever overlap says about a run that takes too long.
+		case overlap == config.OverlapReplace:
+			replaced = slices.Concat(t.going, t.blocked)
 		case overlap == config.OverlapSkip:
-			return verdict{skip, fmt.Sprintf("%s was still going", t.going[0].name())}
+			return verdict{kind: skip, reason: fmt.Sprintf("%s was still going", t.going[0].name())}
 		case len(t.blocked) >= config.MaxQueued:
-			return verdict{skip, fmt.Sprintf("%d runs were waiting already", config.MaxQueued)}
+			return verdict{kind: skip, reason: fmt.Sprintf("%d runs were waiting already", config.MaxQueued)}
 		}
 		t.blocked = append(t.blocked, j)
-		return verdict{kind: wait}
+		return verdict{kind: wait, replaced: replaced}
 	}
 	t.going = append(t.going, j)
 	if l.free > 0 && len(l.eligible) == 0 {
@@ -143,6 +147,9 @@ func (w *Worker) admit(j *job) verdict {
 	defer w.mu.Unlock()
 	j.turn = make(chan struct{})
 	v := w.line.enter(j, j.task.Overlap)
+	for _, old := range v.replaced {
+		old.cancel(errReplaced)
+	}
 	j.going = v.kind == start
 	return v
 }

@@ -20,49 +20,65 @@ type aftermath struct {
 }
 
 // ended makes the notices about a run's end.
-func (w *Worker) ended(t *config.Task, r run.Run, before store.Before, after aftermath) []store.Notice {
+func (w *Worker) ended(t *config.Task, r run.Run, before store.Before, after aftermath) ([]store.Notice, error) {
 	event := notify.Event(r.State)
-	if r.State == run.Success && before.State.Troubled() {
-		// Whoever asked for recovered gets that; the others get success.
-		recovered := w.noticesFor(t, r, notify.Recovered, before, after, func(n config.Notify) bool {
-			return slices.Contains(n.Events, notify.Recovered)
-		})
-		return append(recovered, w.noticesFor(t, r, event, before, after, func(n config.Notify) bool {
-			return slices.Contains(n.Events, event) && !slices.Contains(n.Events, notify.Recovered)
-		})...)
+	recovered := r.State == run.Success && before.State.Troubled()
+	var notices []store.Notice
+	for _, n := range t.Notify {
+		told := event
+		// Whoever asked for recovered gets that; the others get success. Whoever
+		// hears of changes only hears of this one, too.
+		if recovered && (slices.Contains(n.Events, notify.Recovered) || n.Repeat == config.RepeatChanges) {
+			told = notify.Recovered
+		} else if !slices.Contains(n.Events, event) {
+			continue
+		}
+		report := w.report(t, r, told, before, after, n.Mention)
+		if r.State.Troubled() && n.Repeat != 0 {
+			if n.Repeat == config.RepeatChanges {
+				if before.State.Troubled() {
+					continue
+				}
+			} else if before.Tell != nil {
+				tell, leftOut, err := before.Tell(n.Webhook, n.Repeat)
+				if err != nil {
+					return nil, err
+				}
+				if !tell {
+					continue
+				}
+				report.LeftOut = leftOut
+			}
+		}
+		notices = append(notices, w.notice(n, r, told, report))
 	}
-	return w.noticesFor(t, r, event, before, after, func(n config.Notify) bool {
-		return slices.Contains(n.Events, event)
-	})
+	return notices, nil
 }
 
 // Missed makes the notices about a run that stands for missed slots.
 func (w *Worker) Missed(t *config.Task, r run.Run) []store.Notice {
-	return w.ended(t, r, store.Before{}, aftermath{})
+	return w.notices(t, r, notify.Skipped)
 }
 
 // notices makes the notices of one event for those that asked for it.
 func (w *Worker) notices(t *config.Task, r run.Run, event notify.Event) []store.Notice {
-	return w.noticesFor(t, r, event, store.Before{}, aftermath{}, func(n config.Notify) bool {
-		return slices.Contains(n.Events, event)
-	})
-}
-
-func (w *Worker) noticesFor(t *config.Task, r run.Run, event notify.Event, before store.Before, after aftermath, wants func(config.Notify) bool) []store.Notice {
 	var notices []store.Notice
 	for _, n := range t.Notify {
-		if !wants(n) {
-			continue
+		if slices.Contains(n.Events, event) {
+			notices = append(notices, w.notice(n, r, event, w.report(t, r, event, store.Before{}, aftermath{}, n.Mention)))
 		}
-		notices = append(notices, store.Notice{
-			Webhook: n.Webhook,
-			RunID:   r.ID,
-			Event:   string(event),
-			Text:    notify.Render(w.report(t, r, event, before, after, n.Mention)),
-			Created: w.Now(),
-		})
 	}
 	return notices
+}
+
+func (w *Worker) notice(n config.Notify, r run.Run, event notify.Event, report notify.Report) store.Notice {
+	return store.Notice{
+		Webhook: n.Webhook,
+		RunID:   r.ID,
+		Event:   string(event),
+		Text:    notify.Render(report),
+		Created: w.Now(),
+	}
 }
 
 // report is what a notice says of a run.

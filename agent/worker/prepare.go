@@ -64,8 +64,9 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 	if w.Interpreter != nil {
 		script.Interpreter = w.Interpreter(j.task.Language)
 	}
+	inside := strings.Contains(j.task.Interpreter, "/")
 	var dir string
-	if j.task.ScriptFile != "" {
+	if j.task.ScriptFile != "" || inside {
 		if j.dir == "" {
 			if j.dir, j.release, err = w.Files.Materialise(j.ctx, j.revision); err != nil {
 				return nil, fmt.Errorf("lay out the files of revision %.12s: %w", j.revision, err)
@@ -73,7 +74,14 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 		}
 		dir = j.dir
 		script.Path = filepath.Join(dir, filepath.FromSlash(j.task.ScriptFile))
-	} else {
+	}
+	switch {
+	case inside:
+		script.Interpreter = filepath.Join(j.dir, filepath.FromSlash(j.task.Interpreter))
+	case j.task.Interpreter != "":
+		script.Interpreter = j.task.Interpreter
+	}
+	if j.task.ScriptFile == "" {
 		dir = private
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("create the run's folder: %w", err)

@@ -51,8 +51,15 @@ func (w *Worker) Speak(ctx context.Context, runID string, n control.Notice) (str
 		return "", err
 	}
 	snap := w.Snapshot()
-	if snap.Webhook(n.Webhook) == nil {
+	webhook := snap.Webhook(n.Webhook)
+	if webhook == nil {
 		return "", UnknownWebhook(snap, n.Webhook)
+	}
+	if !webhook.Allows(j.task.File) {
+		return "", &control.RefusedError{
+			Title:  "webhook not allowed",
+			Detail: fmt.Sprintf("webhook %q is not for tasks of %s; see allow at %s:%d", n.Webhook, j.task.File, webhook.File, webhook.Line),
+		}
 	}
 	ids, err := w.Store.AddNotices(ctx, []store.Notice{{
 		Webhook: n.Webhook,

@@ -19,6 +19,7 @@ import (
 	"github.com/apimeld/agent/agent/secret"
 	"github.com/apimeld/agent/agent/store"
 	"github.com/apimeld/agent/config"
+	"github.com/apimeld/agent/notify"
 	"github.com/apimeld/agent/runners"
 )
 
@@ -120,6 +121,8 @@ func (w *Worker) Submit(ctx context.Context, t *config.Task, o run.Order) (run.R
 		Payload:  o.Payload,
 		Request:  o.Request,
 	}
+	// From its admission on, a newer one may replace it.
+	j.ctx, j.cancel = context.WithCancelCause(w.base)
 	// The place is taken before the run is made, so that the run can be made
 	// and leased in one transaction, the only one before its process starts.
 	verdict := w.admit(j)
@@ -128,7 +131,7 @@ func (w *Worker) Submit(ctx context.Context, t *config.Task, o run.Order) (run.R
 		n.Lease = true
 	case skip:
 		n.State, n.Reason = run.Skipped, verdict.reason
-		n.Notices = func(r run.Run) []store.Notice { return w.ended(t, r, store.Before{}, aftermath{}) }
+		n.Notices = func(r run.Run) []store.Notice { return w.notices(t, r, notify.Skipped) }
 	}
 	runs, err := w.Store.AddRuns(ctx, []store.NewRun{n})
 	if err == nil && len(runs) != 1 {
@@ -149,7 +152,9 @@ func (w *Worker) Submit(ctx context.Context, t *config.Task, o run.Order) (run.R
 
 // begin makes a job known and executes it.
 func (w *Worker) begin(j *job) {
-	j.ctx, j.cancel = context.WithCancelCause(w.base)
+	if j.ctx == nil {
+		j.ctx, j.cancel = context.WithCancelCause(w.base)
+	}
 	w.mu.Lock()
 	w.byID[j.run.ID] = j
 	if w.stopping {
@@ -221,6 +226,9 @@ func (w *Worker) Stop(ctx context.Context) {
 type cancelled struct{ reason string }
 
 func (c *cancelled) Error() string { return c.reason }
+
+// errReplaced ends a run that a newer one takes the place of.
+var errReplaced = &cancelled{reason: "a newer run replaced it"}
 
 // errStopping ends what has not started: it stays queued.
 var errStopping = fmt.Errorf("the agent is stopping")
