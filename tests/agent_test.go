@@ -90,7 +90,12 @@ func (i *instance) start() {
 func (i *instance) ready() *instance {
 	i.t.Helper()
 	i.start()
-	i.awaitStatus("ready", func(s api.Status) bool { return s.Ready })
+	i.awaitStatus("ready", func(s api.Status) bool {
+		if !s.Ready && s.Problems > 0 {
+			i.t.Fatal("its first revision is rejected")
+		}
+		return s.Ready
+	})
 	return i
 }
 
