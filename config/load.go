@@ -15,7 +15,10 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/apimeld/agent/agent/schedule"
+	"github.com/apimeld/agent/runners"
 	"github.com/apimeld/agent/schema"
 )
 
@@ -37,7 +40,9 @@ type Options struct {
 	// Interpreter fails when this machine has none for a language, or not the
 	// one that a task names; nil: nobody looks.
 	Interpreter func(language, named string) error
-	Cache       *Cache // nil: everything is parsed
+	// Syntax finds the syntax errors of scripts of one language; nil: nobody looks.
+	Syntax func(ctx context.Context, language string, texts []runners.Text) ([]runners.Fault, error)
+	Cache  *Cache // nil: everything is parsed
 	// Parallel is how many files are parsed at once; 0: as many as there are processors.
 	Parallel int
 }
@@ -60,6 +65,9 @@ func Load(ctx context.Context, tree Tree, o Options) (*Snapshot, []schema.Proble
 		return nil, nil, err
 	}
 	snapshot := l.assemble()
+	if err := l.syntax(); err != nil {
+		return nil, nil, err
+	}
 	if err := l.locate(); err != nil {
 		return nil, nil, err
 	}
@@ -241,6 +249,8 @@ type pending struct {
 	document int    // which of the file's
 	at       string // path of the value, such as notify/0/webhook
 	problem  schema.Problem
+	line     int // in the text that the value is; 0: the value as a whole
+	column   int
 }
 
 func (l *loader) pend(f *parsed, document int, at, rule, message, hint string) {
@@ -248,7 +258,7 @@ func (l *loader) pend(f *parsed, document int, at, rule, message, hint string) {
 }
 
 func (l *loader) pendAs(s schema.Severity, f *parsed, document int, at, rule, message, hint string) {
-	l.pending = append(l.pending, pending{f, document, at, schema.Problem{
+	l.pending = append(l.pending, pending{file: f, document: document, at: at, problem: schema.Problem{
 		File: f.path, Message: message, Hint: hint, Rule: rule, Severity: s,
 	}})
 }
@@ -271,8 +281,10 @@ func (l *loader) locate() error {
 			f = schema.Parse(p.file.path, text)
 		}
 		before := len(f.Problems)
+		var node *yaml.Node
 		if p.document < len(f.Documents) {
-			f.Add(schema.At(f.Documents[p.document].Root, p.at), p.problem.Rule, p.problem.Message, p.problem.Hint)
+			node = schema.At(f.Documents[p.document].Root, p.at)
+			f.Add(node, p.problem.Rule, p.problem.Message, p.problem.Hint)
 		}
 		if len(f.Problems) == before { // the file changed under our hands
 			p.problem.Line, p.problem.Column = p.file.documents[p.document].Line, 1
@@ -281,6 +293,9 @@ func (l *loader) locate() error {
 		}
 		found := f.Problems[before]
 		found.Severity = p.problem.Severity
+		if p.line > 0 {
+			found.Line, found.Column, found.Source = f.Inside(node, p.line, p.column)
+		}
 		f.Problems = f.Problems[:before]
 		l.problems = append(l.problems, found)
 	}

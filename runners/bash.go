@@ -10,6 +10,7 @@ var bash = Language{
 	interpreters: []string{"bash"},
 	install:      "bash",
 	flag:         "bash",
+	syntax:       bashSyntax,
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		return Command{
 			Path: interpreter,

@@ -18,6 +18,8 @@ var csharp = Language{
 	interpreters: []string{"dotnet"},
 	install:      "dotnet-sdk-10.0",
 	flag:         "dotnet",
+	syntax:       csharpSyntax,
+	syntaxNeeds:  true,
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		text, err := os.ReadFile(s.Path)
 		if err != nil {

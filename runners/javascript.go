@@ -15,6 +15,7 @@ var javascript = Language{
 	interpreters: []string{"node", "nodejs"},
 	install:      "nodejs",
 	flag:         "node",
+	syntax:       nodeSyntax,
 	inline: func(text string) string {
 		// An extension that says what it is: else the package.json of some
 		// folder above would.
@@ -49,6 +50,7 @@ var typescript = Language{
 	interpreters: []string{"node", "nodejs"},
 	install:      "nodejs",
 	flag:         "node",
+	syntax:       nodeSyntax,
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		path, err := bundle(s.Path, k.Cache)
 		if err != nil {

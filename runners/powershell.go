@@ -15,6 +15,8 @@ var powershell = Language{
 	interpreters: []string{"pwsh"},
 	install:      "powershell",
 	flag:         "pwsh",
+	syntax:       powershellSyntax,
+	syntaxNeeds:  true,
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		line := []string{"&", quotePowerShell(s.Path)}
 		for _, a := range s.Args {

@@ -10,6 +10,8 @@ var python = Language{
 	interpreters: []string{"python3", "python"},
 	install:      "python3",
 	flag:         "python",
+	syntax:       pythonSyntax,
+	syntaxNeeds:  true,
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
 		return Command{
 			Path:    interpreter,

@@ -7,6 +7,7 @@
 package runners
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -52,6 +53,9 @@ type Language struct {
 	flag         string   // with which an operator names one
 	// inline is the extension of an inline script whose text decides it; may be nil.
 	inline func(text string) string
+	// syntax finds syntax errors, with an interpreter where syntaxNeeds says so.
+	syntax      func(ctx context.Context, interpreter string, texts []Text) ([]Fault, error)
+	syntaxNeeds bool
 	// command fails when the script cannot be compiled.
 	command func(s Script, interpreter string, k Kit) (Command, error)
 }

@@ -277,6 +277,23 @@ func At(n *yaml.Node, path string) *yaml.Node {
 // Add adds a problem about a value of the file.
 func (f *File) Add(n *yaml.Node, rule, message, hint string) { f.addNode(n, rule, message, hint) }
 
+// Inside is the place in the file of a place in a text: exact in a block that
+// stands as it is (|), else where the text begins. Both count from 1.
+func (f *File) Inside(n *yaml.Node, line, column int) (int, int, string) {
+	n = Resolve(n)
+	if n.Style&yaml.LiteralStyle == 0 {
+		return n.Line, n.Column, f.line(n.Line)
+	}
+	indent := -1
+	for at := n.Line + 1; indent < 0; at++ {
+		text := f.line(at)
+		if strings.TrimSpace(text) != "" || at > n.Line+1000 {
+			indent = len(text) - len(strings.TrimLeft(text, " "))
+		}
+	}
+	return n.Line + line, indent + column, f.line(n.Line + line)
+}
+
 func (f *File) addNode(n *yaml.Node, rule, message, hint string) {
 	f.add(n.Line, n.Column, rule, message, hint)
 }

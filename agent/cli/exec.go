@@ -34,7 +34,7 @@ name. Exit code 1 when the task fails.`,
 			if err != nil {
 				return err
 			}
-			snap, problems, err := c.load(cmd, dir, o.SecretsDir, nil, 0)
+			snap, problems, err := c.load(cmd, dir, loadOptions{secretsDir: o.SecretsDir})
 			if err != nil {
 				return err
 			}

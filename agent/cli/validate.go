@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/apimeld/agent/agent/secret"
 	"github.com/apimeld/agent/config"
+	"github.com/apimeld/agent/runners"
 	"github.com/apimeld/agent/schema"
 )
 
@@ -18,6 +20,7 @@ func (c Command) validateCommand() *cobra.Command {
 	var format, color, secretsDir string
 	var parallel int
 	var interpreters func() map[string]string
+	var noScripts bool
 	cmd := &cobra.Command{
 		Use:   "validate [PATH]",
 		Short: "Check a folder's configuration; needs no network and no database",
@@ -40,7 +43,7 @@ machine does not know is a warning.`,
 			// A short-lived process: collect late, but stay small.
 			debug.SetGCPercent(400)
 			debug.SetMemoryLimit(40 << 20)
-			snap, problems, err := c.load(cmd, dir, secretsDir, interpreters(), parallel)
+			snap, problems, err := c.load(cmd, dir, loadOptions{secretsDir, interpreters(), parallel, !noScripts})
 			if err != nil {
 				return err
 			}
@@ -66,18 +69,36 @@ machine does not know is a warning.`,
 	f.StringVar(&color, "color", "auto", "auto, always or never")
 	f.StringVar(&secretsDir, "secrets-dir", "", "folder with one file a secret, beside AGENT_SECRET_… variables")
 	interpreters = interpreterFlags(f)
+	f.BoolVar(&noScripts, "no-scripts", false, "do not look for syntax errors in scripts")
 	f.IntVar(&parallel, "parallel", 0, "how many files are read at once (default: as many as there are processors)")
 	return cmd
 }
 
+// loadOptions say how closely a folder is looked at.
+type loadOptions struct {
+	secretsDir   string
+	interpreters map[string]string
+	parallel     int  // 0: as many as there are processors
+	scripts      bool // whose syntax is looked at
+}
+
+func (o loadOptions) syntax() func(context.Context, string, []runners.Text) ([]runners.Fault, error) {
+	if !o.scripts {
+		return nil
+	}
+	return func(ctx context.Context, language string, texts []runners.Text) ([]runners.Fault, error) {
+		return runners.Syntax(ctx, language, o.interpreters[language], texts)
+	}
+}
+
 // load loads a folder as validate and exec see it: secrets that are not known
 // here are warnings.
-func (c Command) load(cmd *cobra.Command, dir, secretsDir string, interpreters map[string]string, parallel int) (*config.Snapshot, []schema.Problem, error) {
+func (c Command) load(cmd *cobra.Command, dir string, o loadOptions) (*config.Snapshot, []schema.Problem, error) {
 	tree, err := config.DirTree(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	secrets, err := secret.New(c.Environ, secretsDir)
+	secrets, err := secret.New(c.Environ, o.secretsDir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,8 +106,9 @@ func (c Command) load(cmd *cobra.Command, dir, secretsDir string, interpreters m
 		Revision:       "working tree",
 		Secrets:        secrets.Has,
 		SecretSeverity: schema.Warning,
-		Interpreter:    findInterpreter(interpreters),
-		Parallel:       parallel,
+		Interpreter:    findInterpreter(o.interpreters),
+		Syntax:         o.syntax(),
+		Parallel:       o.parallel,
 	})
 }
 
