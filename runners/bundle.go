@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
@@ -64,7 +65,8 @@ func bundle(path, cache string) (string, error) {
 	sum.Write(sources)
 	name := hex.EncodeToString(sum.Sum(nil)[:12]) + ext
 	out := filepath.Join(dir, name)
-	if _, err := os.Stat(out); err == nil {
+	if now := time.Now(); os.Chtimes(out, now, now) == nil {
+		_ = os.Chtimes(out+".map", now, now)
 		return out, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -75,6 +77,28 @@ func bundle(path, cache string) (string, error) {
 		return "", fmt.Errorf("write compiled script: %w", err)
 	}
 	return out, nil
+}
+
+// SweepCache drops compiled scripts that have not been used for as long as unused says.
+func SweepCache(cache string, unused time.Duration) error {
+	var errs []error
+	for _, kind := range []string{"node", "csharp"} {
+		dir := filepath.Join(cache, kind)
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		errs = append(errs, err)
+		for _, e := range entries {
+			if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > unused {
+				errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("sweep compiled scripts: %w", err)
+	}
+	return nil
 }
 
 // writeAside writes a file that is there as a whole or not at all.

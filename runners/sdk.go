@@ -13,6 +13,23 @@ import (
 //go:embed all:sdk
 var sdkFiles embed.FS
 
+// Stubs are the files that tell an editor of what scripts find: for Python and
+// for TypeScript, by name.
+func Stubs() (map[string][]byte, error) {
+	const dir = "sdk/stubs"
+	entries, err := sdkFiles.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	stubs := map[string][]byte{}
+	for _, e := range entries {
+		if stubs[e.Name()], err = sdkFiles.ReadFile(dir + "/" + e.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return stubs, nil
+}
+
 // InstallSDK writes the files that scripts find when they start below dir, and
 // returns the folder. Its name holds what the files are, so that scripts of an
 // agent before this one keep theirs.

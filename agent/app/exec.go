@@ -16,6 +16,7 @@ import (
 	"github.com/apimeld/agent/agent/store"
 	"github.com/apimeld/agent/agent/worker"
 	"github.com/apimeld/agent/config"
+	"github.com/apimeld/agent/notify/mattermost"
 )
 
 // ExecOptions say which task is run, once and here.
@@ -27,6 +28,11 @@ type ExecOptions struct {
 	SecretsDir   string
 	Interpreters map[string]string
 	Environ      []string
+	// CacheDir holds compiled scripts from call to call; empty: nowhere.
+	CacheDir string
+	// Send delivers the notices instead of leaving it at showing them.
+	Send   bool
+	CAFile string
 	// Line gets each line of the log as the script writes it.
 	Line func(attempt int, l runlog.Line)
 }
@@ -68,6 +74,7 @@ func Exec(ctx context.Context, o ExecOptions) (_ ExecResult, err error) {
 		Secrets:     secrets,
 		Interpreter: func(language string) string { return o.Interpreters[language] },
 		Dir:         filepath.Join(dir, "work"),
+		CacheDir:    o.CacheDir,
 		Environ:     scriptEnviron(o.Environ),
 		Log:         log,
 	})
@@ -81,6 +88,23 @@ func Exec(ctx context.Context, o ExecOptions) (_ ExecResult, err error) {
 	defer w.Stop(background)
 	changes, stop := db.Watch()
 	defer stop()
+	if o.Send {
+		client, err := httpClient(o.CAFile)
+		if err != nil {
+			return ExecResult{}, err
+		}
+		d := worker.NewDeliverer(worker.DelivererConfig{
+			Store:    db,
+			Sender:   mattermost.New(mattermost.Config{Client: client, UserAgent: "apimeld-agent"}),
+			Snapshot: func() *config.Snapshot { return o.Snapshot },
+			Secrets:  secrets,
+			Log:      log,
+		})
+		delivering, end := context.WithCancel(background)
+		done := make(chan struct{})
+		go func() { defer close(done); d.Run(delivering) }()
+		defer func() { end(); <-done }()
+	}
 	made, err := w.Submit(background, o.Task, run.Order{Trigger: run.Exec, Payload: o.Payload})
 	if err != nil {
 		return ExecResult{}, err
@@ -89,8 +113,38 @@ func Exec(ctx context.Context, o ExecOptions) (_ ExecResult, err error) {
 	if err != nil {
 		return ExecResult{}, err
 	}
+	if o.Send {
+		if err := sent(ctx, db); err != nil {
+			return ExecResult{}, err
+		}
+	}
 	notices, err := db.RunNotices(background, made.ID)
 	return ExecResult{ended, notices}, err
+}
+
+// sendPatience is how long notices are waited for that do not arrive at once.
+const sendPatience = 20 * time.Second
+
+// sent waits until no notice waits to be delivered.
+func sent(ctx context.Context, db *store.Store) error {
+	limit, cancel := context.WithTimeout(ctx, sendPatience)
+	defer cancel()
+	changes, stop := db.Watch()
+	defer stop()
+	tick := time.NewTicker(100 * time.Millisecond) // a delivery is no change that watchers are told
+	defer tick.Stop()
+	for {
+		waiting, err := db.PendingWebhooks(context.WithoutCancel(ctx))
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		select {
+		case <-limit.Done():
+			return nil
+		case <-changes:
+		case <-tick.C:
+		}
+	}
 }
 
 // follow hands on the lines of a run until it has ended.

@@ -134,6 +134,7 @@ Every flag has an environment variable: AGENT_ and its name in capitals,
 		c.webhookCommand(),
 		c.notifyCommand(),
 		c.stateCommand(),
+		c.sdkCommand(),
 	)
 	return root
 }

@@ -245,7 +245,7 @@ func (c Command) runsCommand() *cobra.Command {
 					if !one.Started.IsZero() {
 						duration = notify.Duration(time.Duration(one.DurationSeconds * float64(time.Second)))
 					}
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", one.Label, one.State, shortTime(one.Started.Time), duration, one.Trigger, one.ID)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", one.Label, stateOf(one), shortTime(one.Started.Time), duration, one.Trigger, one.ID)
 				}
 			})
 		},
@@ -253,6 +253,20 @@ func (c Command) runsCommand() *cobra.Command {
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many runs at most")
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only runs in these states, such as failure,timeout")
 	return r.flags(cmd)
+}
+
+// stateOf is a run's state, with a bar while it says how far it is.
+func stateOf(r api.Run) string {
+	p := r.Progress
+	if p == nil || r.State != run.Running {
+		return string(r.State)
+	}
+	if p.Percent() < 0 {
+		return fmt.Sprintf("%s %s", r.State, p.Count())
+	}
+	const width = 10
+	done := p.Percent() * width / 100
+	return fmt.Sprintf("%s %s%s %d%%", r.State, strings.Repeat("█", done), strings.Repeat("░", width-done), p.Percent())
 }
 
 func (c Command) statusCommand() *cobra.Command {

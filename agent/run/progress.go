@@ -41,3 +41,12 @@ func (p Progress) Percent() int {
 	}
 	return int(100 * min(1, p.Done/p.Total))
 }
+
+// Count is what is done of how much, such as 500/1000.
+func (p Progress) Count() string {
+	text := strconv.FormatFloat(p.Done, 'f', -1, 64)
+	if p.Total > 0 {
+		text += "/" + strconv.FormatFloat(p.Total, 'f', -1, 64)
+	}
+	return text
+}

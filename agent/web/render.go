@@ -15,6 +15,7 @@ import (
 	"github.com/apimeld/agent/agent/run"
 	"github.com/apimeld/agent/agent/web/markup"
 	"github.com/apimeld/agent/agent/web/words"
+	"github.com/apimeld/agent/config"
 )
 
 // pages are the templates by name: each is the layout with one page's blocks.
@@ -122,8 +123,20 @@ func (h *Handler) functions() template.FuncMap {
 		},
 		"sentence": sentence,
 		"list":     func(items ...any) []any { return items },
+		"repeats":  repeats,
 		"UTC":      func() *time.Location { return time.UTC },
 	}
+}
+
+// repeats says how often a webhook is told of trouble, when that is not always.
+func repeats(d time.Duration) string {
+	switch {
+	case d == config.RepeatChanges:
+		return "changes only"
+	case d > 0:
+		return "at most one in " + words.Duration(d)
+	}
+	return ""
 }
 
 // stateNames are the states as people read them.

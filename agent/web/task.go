@@ -21,6 +21,7 @@ type taskData struct {
 	Name   string
 	Zone   *time.Location
 	Nexts  []time.Time
+	State  []store.StateEntry
 	Runs   []run.Run
 	Bars   []bar
 	Older  string
@@ -46,6 +47,9 @@ func (h *Handler) taskPage(w http.ResponseWriter, r *http.Request) error {
 		d.Nexts = h.nexts(task, nextStarts)
 	} else if len(runs) > 0 {
 		d.Name = runs[0].TaskName
+	}
+	if d.State, err = h.Store.States(r.Context(), id); err != nil {
+		return err
 	}
 	if d.Newest {
 		d.Bars = bars(runs, h.Now())

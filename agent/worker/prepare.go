@@ -38,6 +38,10 @@ func (w *Worker) prepareFolders() error {
 		w.CacheDir = filepath.Join(w.Dir, "compiled")
 	}
 	w.kit = runners.Kit{SDK: sdk, Cache: w.CacheDir}
+	const unused = 30 * 24 * time.Hour
+	if err := runners.SweepCache(w.CacheDir, unused); err != nil {
+		w.Log.Warn("tidy up", "error", err)
+	}
 	if w.binary, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program's file: %w", err)
 	}

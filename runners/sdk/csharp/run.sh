@@ -28,4 +28,5 @@ if [ ! -f "$out/$name.dll" ]; then
   trap - EXIT
   rm -rf "$new"
 fi
+touch "$out" # the agent drops what has not been used for long
 exec "$dotnet" "$out/$name.dll" "$@"
