@@ -19,6 +19,9 @@ var headings = map[Event]string{
 	Lost:      "❓ **ApiMeld — Task Lost**",
 }
 
+// logLink begins the last line of a message about a run.
+const logLink = "[View full log →"
+
 // Render is a report as Mattermost's Markdown. A line of its own for each
 // fact reads well on a phone; Mattermost keeps single line ends.
 func Render(r Report) string {
@@ -52,7 +55,7 @@ func Render(r Report) string {
 		b.WriteString("**Output:**\n" + output)
 	}
 	if r.URL != "" {
-		b.WriteString("[View full log →](" + r.URL + ")")
+		b.WriteString(logLink + "](" + r.URL + ")")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

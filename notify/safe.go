@@ -171,14 +171,30 @@ func cutRunes(text string, n int) string {
 }
 
 // cut shortens a whole message to what Mattermost takes, and says so.
-func cut(text string) string {
+func cut(text string) string { return shorten(text, maxRunes, maxBytes, "") }
+
+// Shorten cuts a whole message, visibly, for a receiver that takes less than
+// Mattermost: at most n runes, which must be 500 or more. The link to the log stays.
+func Shorten(text string, n int) string {
+	last := ""
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 && strings.HasPrefix(text[i+1:], logLink) {
+		last = text[i:]
+		if utf8.RuneCountInString(last) > n/2 {
+			last = ""
+		}
+	}
+	return shorten(text, n, len(text), last)
+}
+
+func shorten(text string, maxRunes, maxBytes int, last string) string {
 	if len(text) <= maxBytes && utf8.RuneCountInString(text) <= maxRunes {
 		return text
 	}
-	total := utf8.RuneCountInString(text)
+	const margin = 200 // for the remark, and the fence before it
+	total, room := utf8.RuneCountInString(text), maxRunes-margin-utf8.RuneCountInString(last)
 	end, runes := 0, 0
 	for i := range text {
-		if runes == maxRunes-200 || i > maxBytes-400 {
+		if runes == room || i > maxBytes-2*margin {
 			break
 		}
 		end = i
@@ -190,7 +206,7 @@ func cut(text string) string {
 	if fence := openFence(text); fence != "" {
 		remark = "\n" + fence + remark
 	}
-	return text + remark
+	return text + remark + last
 }
 
 // openFence is the fence that a text opens and does not close, or empty.

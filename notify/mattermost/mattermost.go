@@ -88,7 +88,7 @@ func (s *Sender) Send(ctx context.Context, webhookURL string, p Post) Result {
 	if err := CheckURL(webhookURL); err != nil {
 		return Result{Verdict: Retry, Detail: err.Error()}
 	}
-	body, err := json.Marshal(p)
+	body, err := json.Marshal(adapt(p, webhookURL))
 	if err != nil {
 		return Result{Verdict: Refused, Detail: "encode message: " + err.Error()}
 	}
