@@ -233,7 +233,6 @@ v=; for i in {1..5000}; do v+=ä; done; log_info "$v"`,
 	}
 }
 
-// TestLoggerWithoutAgent writes to the pipe of an agent that is gone.
 // TestOrder holds what is written to different pipes in the order of writing.
 func TestOrder(t *testing.T) {
 	if runtime.GOOS != "linux" {
@@ -255,20 +254,41 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestLoggerWithoutAgent(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	sdk, err := runners.InstallSDK(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("bash", "-c", "for i in {1..2000}; do log_info some words to fill a pipe with; done; echo done")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BASH_ENV=" + sdk + "/bash/sdk.sh", "AGENT_RUN_LOG=" + pipe}
-	out, err := cmd.Output()
-	if err != nil || string(out) != "done\n" {
-		t.Errorf("%q, %v", out, err)
+// TestWithoutAgent runs scripts of an agent that is gone: nobody reads their
+// logger's pipe, and nobody answers.
+func TestWithoutAgent(t *testing.T) {
+	for language, script := range map[string]string{
+		"bash":       "for i in {1..2000}; do log_info some words to fill a pipe with; done\nprogress 1 2\nnotify_mattermost Ops x || echo done",
+		"python":     "for i in range(2000): logger.info('some words to fill a pipe with')\nprogress(1, 2)\ntry: notifications.send_mattermost('Ops', 'x')\nexcept notifications.Error: print('done')",
+		"javascript": "for (let i = 0; i < 2000; i++) logger.info('some words to fill a pipe with')\nprogress(1, 2)\ntry { notifications.sendMattermost('Ops', 'x') } catch (e) { if (e instanceof notifications.Error) console.log('done') }",
+		"powershell": "foreach ($i in 1..2000) { $logger.Info('some words to fill a pipe with') }\n$progress.Set(1, 2)\ntry { $notifications.SendMattermost('Ops', 'x') } catch { 'done' }",
+		"csharp":     "for (var i = 0; i < 2000; i++) Logger.Info(\"some words to fill a pipe with\");\nProgress.Set(1, 2);\ntry { Notifications.SendMattermost(\"Ops\", \"x\"); } catch (ApiMeld.Script.AgentException) { Console.WriteLine(\"done\"); }",
+	} {
+		t.Run(language, func(t *testing.T) {
+			lang, _ := runners.Lookup(language)
+			if _, err := lang.Find(""); err != nil {
+				t.Skip(err)
+			}
+			dir := t.TempDir()
+			sdk, err := runners.InstallSDK(filepath.Join(dir, "sdk"))
+			pipe, path := filepath.Join(dir, "pipe"), filepath.Join(dir, "script"+lang.Inline(script))
+			if err := errors.Join(err, syscall.Mkfifo(pipe, 0o600), os.WriteFile(path, []byte(script), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			command, err := runners.Prepare(runners.Script{Language: language, Path: path}, runners.Kit{SDK: sdk, Cache: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(command.Path, command.Args...)
+			cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AGENT_RUN_LOG=" + pipe, "AGENT_RUN_SOCKET=/nonexistent", "AGENT_RUN_TOKEN=x", "AGENT_RUN_BIN=/nonexistent"}, command.Env...)
+			for _, p := range command.Prepend {
+				cmd.Env = append(cmd.Env, p.Name+"="+p.Value)
+			}
+			out, err := cmd.Output()
+			if err != nil || strings.TrimSpace(string(out)) != "done" {
+				t.Errorf("%q, %v", out, err)
+			}
+		})
 	}
 }
 

@@ -51,6 +51,28 @@ func TestEnvironments(t *testing.T) {
 	}
 }
 
+// TestLanguagesExample runs the same job in six languages, twice each.
+func TestLanguagesExample(t *testing.T) {
+	names := map[string]string{"bash": "Bash", "python": "Python", "javascript": "JavaScript", "typescript": "TypeScript", "powershell": "PowerShell", "csharp": "C#"}
+	a := newInstance(t, "../examples/languages", nil, "--inbox").ready()
+	eachLanguage(t, func(t *testing.T, language string) {
+		for range 2 {
+			r := await(t, "a run of "+language, func() (api.Run, bool) {
+				r := a.run("orders-in-" + language)
+				return r, r.State != run.Skipped
+			})
+			if r.State != run.Success {
+				t.Errorf("%s %s\n%s", r.State, r.Reason, a.logOf(r.Label))
+			}
+		}
+		want := names[language] + " has seen 6 orders"
+		await(t, want, func() (string, bool) { page := get(t, a.URL+"/inbox"); return page, strings.Contains(page, want) })
+	})
+	if r := a.run("nightly-order-sync"); r.State != run.Success {
+		t.Error(a.logOf(r.Label))
+	}
+}
+
 // TestExamplesAreValid holds every example to agent validate.
 func TestExamplesAreValid(t *testing.T) {
 	dirs := []string{"../examples/environments/dev", "../examples/environments/prod"}

@@ -114,6 +114,44 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestTogether makes calls from threads, workers or child processes at the same
+// time, and sends a NUL where the language can hold one.
+func TestTogether(t *testing.T) {
+	scripts := map[string]string{
+		"bash":       "for i in {1..20}; do notify_mattermost 'Ops Channel' \"no $i\" & done\nwait",
+		"python":     "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(8) as pool:\n  list(pool.map(lambda i: notifications.send_mattermost('Ops Channel', f'no {i}'), range(1, 21)))\nnotifications.send_mattermost('Ops Channel', 'nul \\0.')",
+		"javascript": "import { Worker } from 'node:worker_threads'\nconst code = `for (let i = 1; i <= 10; i++) notifications.sendMattermost('Ops Channel', 'no ' + (i + 10 * require('node:worker_threads').workerData))`\nawait Promise.all([0, 1].map((workerData) => new Promise((done, no) => new Worker(code, { eval: true, workerData }).on('exit', done).on('error', no))))\nnotifications.sendMattermost('Ops Channel', 'nul \\0.')",
+		"powershell": "foreach ($i in 1..20) { $notifications.SendMattermost('Ops Channel', \"no $i\") }\n$notifications.SendMattermost('Ops Channel', \"nul `0.\")",
+		"csharp":     "Parallel.For(1, 21, i => Notifications.SendMattermost(\"Ops Channel\", $\"no {i}\"));\nNotifications.SendMattermost(\"Ops Channel\", \"nul \\0.\");",
+	}
+	tasks := []string{webhook, "kind: Defaults\ntimeout: 3m\n"}
+	for language, script := range scripts {
+		tasks = append(tasks, bare(language, "language: "+language+"\nscript: |\n  "+strings.ReplaceAll(script, "\n", "\n  ")))
+	}
+	a := newInstance(t, folder(t, map[string]string{"tasks.yaml": strings.Join(tasks, "---\n")}), []string{opsURL(newReceiver(t))}).ready()
+	eachLanguage(t, func(t *testing.T, language string) {
+		if scripts[language] == "" {
+			t.Skip("as JavaScript")
+		}
+		r := a.run(language)
+		if r.State != run.Success {
+			t.Fatalf("%s %s\n%s", r.State, r.Reason, a.logOf(r.Label))
+		}
+		said := map[string]bool{}
+		for _, n := range r.Notices {
+			said[n.Text] = true
+		}
+		for i := range 20 {
+			if !said[fmt.Sprintf("no %d", i+1)] {
+				t.Errorf("no %d is missing", i+1)
+			}
+		}
+		if language != "bash" && !said["nul ."] || len(r.Notices) > 21 {
+			t.Errorf("%d notices: %v", len(r.Notices), said)
+		}
+	})
+}
+
 // logLines are a run's lines, with the logger's levels.
 func logLines(t *testing.T, a *instance, r api.Run) (lines []string) {
 	t.Helper()

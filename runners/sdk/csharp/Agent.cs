@@ -176,8 +176,14 @@ static class Agent
         {
             lock (writing)
             {
-                // Read and write: opening never waits, also when the agent is gone.
-                pipe ??= new FileStream(Variable("AGENT_RUN_LOG")!, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0);
+                if (pipe is null)
+                {
+                    // Opening for writing waits for a reader: here it is this process, for
+                    // a moment. Once the agent is gone, writing fails instead of waiting.
+                    var path = Variable("AGENT_RUN_LOG")!;
+                    using var reader = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0);
+                    pipe = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0);
+                }
                 foreach (var line in text.Replace("\0", "").Split('\n'))
                 {
                     // A pipe takes up to 4096 bytes at once without mixing them with another's.

@@ -41,8 +41,13 @@ function install() {
   let pipe
   function record(kind, text, fallback) {
     try {
-      // Read and write: opening never waits, also when the agent is gone.
-      pipe ??= fs.openSync(env.AGENT_RUN_LOG, fs.constants.O_RDWR)
+      if (pipe === undefined) {
+        // Opening for writing waits for a reader: here it is this process, for a
+        // moment. Once the agent is gone, writing fails instead of waiting.
+        const reader = fs.openSync(env.AGENT_RUN_LOG, fs.constants.O_RDWR)
+        pipe = fs.openSync(env.AGENT_RUN_LOG, fs.constants.O_WRONLY)
+        fs.closeSync(reader)
+      }
       for (const line of text.replaceAll('\0', '').split('\n')) {
         let rest = Buffer.from(line)
         do {

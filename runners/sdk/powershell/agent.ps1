@@ -55,8 +55,12 @@ class ApiMeldPipe {
   static [bool] Write([string]$kind, [string]$text) {
     try {
       if ($null -eq [ApiMeldPipe]::pipe) {
-        # Read and write: opening never waits, also when the agent is gone.
-        [ApiMeldPipe]::pipe = [System.IO.FileStream]::new([Environment]::GetEnvironmentVariable('AGENT_RUN_LOG'), [System.IO.FileMode]::Open, [System.IO.FileAccess]::ReadWrite, [System.IO.FileShare]::ReadWrite, 1)
+        # Opening for writing waits for a reader: here it is this process, for a
+        # moment. Once the agent is gone, writing fails instead of waiting.
+        $path = [Environment]::GetEnvironmentVariable('AGENT_RUN_LOG')
+        $reader = [System.IO.FileStream]::new($path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::ReadWrite, [System.IO.FileShare]::ReadWrite, 1)
+        [ApiMeldPipe]::pipe = [System.IO.FileStream]::new($path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Write, [System.IO.FileShare]::ReadWrite, 1)
+        $reader.Dispose()
       }
       $utf8 = [System.Text.UTF8Encoding]::new($false)
       foreach ($line in $text.Replace("`0", '').Split("`n")) {

@@ -112,8 +112,12 @@ class _Pipe:
 
     def write(self, kind, text):
         if self._pipe is None:
-            # Read and write: opening never waits, also when the agent is gone.
-            self._pipe = os.open(os.environ["AGENT_RUN_LOG"], os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+            # Opening for writing waits for a reader: here it is this process, for a
+            # moment. Once the agent is gone, writing fails instead of waiting.
+            path, flags = os.environ["AGENT_RUN_LOG"], getattr(os, "O_CLOEXEC", 0)
+            reader = os.open(path, os.O_RDWR | flags)
+            self._pipe = os.open(path, os.O_WRONLY | flags)
+            os.close(reader)
         for line in text.split("\n"):
             line = line.encode("utf-8", "replace").replace(b"\x00", b"")
             # A pipe takes up to 4096 bytes at once without mixing them with another's.
