@@ -26,7 +26,7 @@ var csharp = Language{
 			return Command{}, err
 		}
 		sum := sha256.New()
-		fmt.Fprintf(sum, "%s\x00%s\x00%s\x00%s\x00", interpreter, k.SDK, filepath.Base(s.Path), text)
+		fmt.Fprintf(sum, "%s\x00%s\x00%s\x00%s\x00", interpreter, filepath.Base(k.SDK), filepath.Base(s.Path), text)
 		if builtOfMore(s.Path, string(text)) {
 			fmt.Fprintf(sum, "%s\x00", s.Path)
 		}

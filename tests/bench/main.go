@@ -2,7 +2,7 @@
 // run on one machine, and prints a table of ratios:
 //
 //	go run ./tests/bench            # everything, some minutes
-//	go run ./tests/bench validate start burst trigger runs commit idle
+//	go run ./tests/bench validate start burst trigger runs commit idle languages
 //
 // kubeconform and supercronic are compared with if they are on PATH.
 package main
@@ -66,6 +66,7 @@ func run(names []string) error {
 		{"runs", b.runs},
 		{"commit", b.commit},
 		{"idle", b.idle},
+		{"languages", b.languages},
 	}
 	for _, p := range parts {
 		if len(names) == 0 || slices.Contains(names, p.name) {
