@@ -216,6 +216,8 @@ func TestLanguages(t *testing.T) {
 		}
 	}
 	add("javascript module", "javascript/module.js", "")
+	files["csharp/package.cs"] = "#:package Newtonsoft.Json@13.0.4\nConsole.WriteLine(Newtonsoft.Json.JsonConvert.SerializeObject(new { x = args.Length }));\nConsole.WriteLine(System.Text.Json.JsonSerializer.Serialize(new { y = 1 }));\n"
+	add("csharp package", "csharp/package.cs", "")
 	add("typescript common", "typescript/common.cts", "")
 	files["tasks.yaml"] = strings.Join(append(tasks, "kind: Defaults\ntimeout: 3m\n"), "---\n")
 	a := newInstance(t, folder(t, files), nil).ready()
@@ -245,5 +247,30 @@ func TestLanguages(t *testing.T) {
 		r := a.run("javascript-module")
 		wantLog(t, a, r.Label, "hello x true", "javascript/module.js:5")
 		wantLog(t, a, a.run("typescript-common").Label, "hello x typescript")
+	})
+	t.Run("packages", func(t *testing.T) {
+		need.Program(t, "dotnet-sdk-10.0", "dotnet")
+		first := a.run("csharp-package")
+		wantLog(t, a, first.Label, `{"x":0}`, `{"y":1}`)
+		built := func() map[string]string {
+			logs, err := filepath.Glob(filepath.Join(a.State, "work/compiled/csharp/*/build.log"))
+			if err != nil || len(logs) == 0 {
+				t.Fatal("nothing is built", err)
+			}
+			times := map[string]string{}
+			for _, log := range logs {
+				info, err := os.Stat(log)
+				if err != nil {
+					t.Fatal(err)
+				}
+				times[log] = info.ModTime().String()
+			}
+			return times
+		}
+		before := built()
+		wantLog(t, a, a.run("csharp-package").Label, `{"x":0}`)
+		if diff := cmp.Diff(before, built()); diff != "" {
+			t.Errorf("it was built again:\n%s", diff)
+		}
 	})
 }

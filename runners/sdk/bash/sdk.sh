@@ -34,7 +34,19 @@ state_set() { printf '%s' "$2" | "$AGENT_RUN_BIN" state set -- "$1"; }
 state_delete() { "$AGENT_RUN_BIN" state delete -- "$1"; }
 
 # progress DONE TOTAL [TEXT]: says how far the run is. No process is started.
+# Opening the pipe is what takes time here, so of many small steps only those
+# count that make a thousandth of the whole.
 progress() {
+  case $1$2 in
+    *[!0-9]* | ????????????????????????*) ;;
+    *)
+      if ((10#0$2 > 1000)); then
+        local step="$2:$((10#0$1 * 1000 / 10#0$2))"
+        [ "$step" != "${__agent_step-}" ] || return 0
+        __agent_step=$step
+      fi
+      ;;
+  esac
   local text="${*:3}"
   printf 'progress %s %s %s\n' "$1" "$2" "${text//$'\n'/ }" 2>/dev/null 1<>"$AGENT_RUN_LOG" || return 0
 }

@@ -17,7 +17,7 @@ declare var logger: Record<'debug' | 'info' | 'warn' | 'warning' | 'error', (...
 
 /** What the task remembers from run to run: JSON values by key. */
 declare var state: {
-  get<T = unknown>(key: string): T | undefined
+  get<T = any>(key: string): T | undefined
   set(key: string, value: unknown): void
   delete(key: string): void
 }
