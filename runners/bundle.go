@@ -24,7 +24,10 @@ const nodeTarget = api.ES2022
 //
 // Node alone could strip types, but only newer ones, and not in every syntax;
 // a loader in Node would be one more thing to install.
-func bundle(path, cache string) (string, error) {
+func bundle(path, root, cache string) (string, error) {
+	if root == "" {
+		root = filepath.Dir(path)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("read script: %w", err)
@@ -46,7 +49,7 @@ func bundle(path, cache string) (string, error) {
 		AbsWorkingDir: filepath.Dir(path),
 		Outfile:       filepath.Join(dir, "script"+ext),
 		Define:        places,
-		Plugins:       []api.Plugin{placesOf},
+		Plugins:       []api.Plugin{inside(root), placesOf},
 		LogLevel:      api.LogLevelSilent,
 	})
 	if len(r.Errors) > 0 {
@@ -162,6 +165,24 @@ var places = map[string]string{
 	"import.meta.dirname":  "__agent_dir",
 	"__filename":           "__agent_file",
 	"__dirname":            "__agent_dir",
+}
+
+// inside keeps imports inside a folder: what is compiled here is read with the
+// agent's rights, not with the script's.
+func inside(root string) api.Plugin {
+	real, err := filepath.EvalSymlinks(root)
+	return api.Plugin{Name: "within", Setup: func(b api.PluginBuild) {
+		b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "file"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+			path := a.Path
+			if err == nil {
+				path, err = filepath.EvalSymlinks(a.Path)
+			}
+			if rel, relErr := filepath.Rel(real, path); err != nil || relErr != nil || !filepath.IsLocal(rel) {
+				return api.OnLoadResult{}, fmt.Errorf("%q is not inside the source", a.Path)
+			}
+			return api.OnLoadResult{}, nil
+		})
+	}}
 }
 
 // placesOf declares the variables of places in each file that uses them, on

@@ -33,7 +33,7 @@ var javascript = Language{
 				return Command{}, err
 			}
 			if isModule(path, string(text)) {
-				if path, err = bundle(path, k.Cache); err != nil {
+				if path, err = bundle(path, s.Root, k.Cache); err != nil {
 					return Command{}, err
 				}
 				more = []string{"--enable-source-maps"}
@@ -52,7 +52,7 @@ var typescript = Language{
 	flag:         "node",
 	syntax:       nodeSyntax,
 	command: func(s Script, interpreter string, k Kit) (Command, error) {
-		path, err := bundle(s.Path, k.Cache)
+		path, err := bundle(s.Path, s.Root, k.Cache)
 		if err != nil {
 			return Command{}, err
 		}

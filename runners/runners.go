@@ -18,7 +18,9 @@ import (
 type Script struct {
 	Language string
 	Path     string // of the script's file
-	Args     []string
+	// Root is the folder that a compiler may read: the source's. Empty: the script's own.
+	Root string
+	Args []string
 	// Interpreter is a program's name or path; empty: the language's own, from PATH.
 	Interpreter string
 }

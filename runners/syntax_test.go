@@ -1,7 +1,11 @@
 package runners_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,5 +54,34 @@ func TestSyntax(t *testing.T) {
 				t.Errorf("%+v\n%s", faults, diff)
 			}
 		})
+	}
+}
+
+// TestImportsStayInside holds what is compiled with the agent's rights to the source.
+func TestImportsStayInside(t *testing.T) {
+	outside, root := t.TempDir(), t.TempDir()
+	for path, text := range map[string]string{
+		outside + "/secret.json": `{"x": 1}`,
+		root + "/a/good.ts":      "import { x } from '../lib'\nconsole.log(x)",
+		root + "/lib.ts":         "export const x: number = 1",
+		root + "/a/bad.ts":       "import s from '" + outside + "/secret.json'\nconsole.log(s)",
+		root + "/a/link.ts":      "import s from './link.json'\nconsole.log(s)",
+	} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(outside+"/secret.json", root+"/a/link.json"); err != nil {
+		t.Fatal(err)
+	}
+	lang, _ := runners.Lookup("typescript")
+	if _, err := lang.Find(""); err != nil {
+		t.Skip(err)
+	}
+	for name, want := range map[string]string{"good": "", "bad": "is not inside the source", "link": "is not inside the source"} {
+		_, err := runners.Prepare(runners.Script{Language: "typescript", Path: root + "/a/" + name + ".ts", Root: root}, runners.Kit{SDK: root, Cache: t.TempDir()})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -1,7 +1,8 @@
 // Package control is what a running script talks to: HTTP over a Unix socket,
 // with a token for each run.
 //
-// It knows who asks and what is asked, and hands that on. It stores nothing
+// Scripts send messages, and read and write what their task remembers. It knows
+// who asks and what is asked, and hands that on. It stores nothing
 // and sends nothing itself, and a script never learns a webhook's URL from it.
 package control
 

@@ -215,3 +215,37 @@ func BenchmarkRuns(b *testing.B) {
 		}
 	})
 }
+
+// TestMigrate opens a database as each version left it.
+func TestMigrate(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "agent.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := migrations.ReadFile("migrations/0001.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(first), "PRAGMA user_version = 1",
+		`INSERT INTO runs (source, id, task, task_name, number, triggered, slot, due, created, state, reason, attempts)
+		VALUES ('default', '0193', 'a', 'A', 7, 'manual', 0, 1, 1, 'queued', '', 1)`} {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := sqliteOpenerAt(path)(t, nil)
+	if r, err := s.FindRun(ctx, "a#7"); err != nil || r.ID != "0193" || r.Progress != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if left, err := s.Unfinished(ctx); err != nil || len(left) != 1 || left[0].Request != nil {
+		t.Errorf("%+v, %v", left, err)
+	}
+	if err := s.SetState(ctx, "a", "k", []byte("1")); err != nil {
+		t.Error(err)
+	}
+}

@@ -22,8 +22,9 @@ import (
 // test. The suite below runs on every database that has one.
 type opener func(t *testing.T, change func(*Config)) *Store
 
-func sqliteOpener(t *testing.T) opener {
-	path := filepath.Join(t.TempDir(), "agent.db")
+func sqliteOpener(t *testing.T) opener { return sqliteOpenerAt(filepath.Join(t.TempDir(), "agent.db")) }
+
+func sqliteOpenerAt(path string) opener {
 	return func(t *testing.T, change func(*Config)) *Store {
 		t.Helper()
 		c := Config{Path: path, Source: "default"}

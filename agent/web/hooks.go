@@ -18,6 +18,8 @@ const (
 	// maxPayload bounds what a run can be given. It gets it in one variable of
 	// its environment, which the kernel bounds at 128 KiB (MAX_ARG_STRLEN).
 	maxPayload = 100 << 10
+	// maxRequest bounds what of a request goes into variables beside its body.
+	maxRequest = 32 << 10
 	// syncPatience is how long one sync in the background may take.
 	syncPatience = 10 * time.Minute
 )
@@ -68,6 +70,15 @@ func (h *Handler) hookTask(w http.ResponseWriter, r *http.Request) error {
 		if name = strings.ToLower(name); !credentials[name] {
 			request.Headers[name] = strings.Join(values, ", ")
 		}
+	}
+	size := 0
+	for _, all := range []map[string]string{request.Params, request.Headers} {
+		for name, value := range all {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxRequest {
+		return fmt.Errorf("query and headers: %w\nthey may have %d KiB together; send more in the body", api.ErrInvalid, maxRequest>>10)
 	}
 	return h.trigger(w, r, run.Order{Trigger: run.Hook, Request: request})
 }

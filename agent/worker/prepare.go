@@ -77,7 +77,7 @@ func (w *Worker) prepare(j *job, number int) (_ *attempt, err error) {
 			}
 		}
 		dir = j.dir
-		script.Path = filepath.Join(dir, filepath.FromSlash(j.task.ScriptFile))
+		script.Path, script.Root = filepath.Join(dir, filepath.FromSlash(j.task.ScriptFile)), dir
 	}
 	switch {
 	case inside:
