@@ -40,8 +40,9 @@ type Options struct {
 	// Interpreter fails when this machine has none for a language, or not the
 	// one that a task names; nil: nobody looks.
 	Interpreter func(language, named string) error
-	// Syntax finds the syntax errors of scripts of one language; nil: nobody looks.
-	Syntax func(ctx context.Context, language string, texts []runners.Text) ([]runners.Fault, error)
+	// Syntax finds the syntax errors of scripts of one language, whose tasks name
+	// that interpreter, or none; nil: nobody looks.
+	Syntax func(ctx context.Context, language, interpreter string, texts []runners.Text) ([]runners.Fault, error)
 	Cache  *Cache // nil: everything is parsed
 	// Parallel is how many files are parsed at once; 0: as many as there are processors.
 	Parallel int

@@ -21,13 +21,18 @@ type scriptPlace struct {
 	path     string // of the script's file; empty: it stands in the document
 }
 
+// A reader is what knows a script's syntax.
+type reader struct {
+	language, interpreter string
+}
+
 // syntax looks for syntax errors in all scripts, each file and each text once.
 func (l *loader) syntax() error {
 	if l.Syntax == nil {
 		return nil
 	}
-	texts := map[string][]runners.Text{} // by language
-	places := map[string][]scriptPlace{}
+	texts := map[reader][]runners.Text{}
+	places := map[reader][]scriptPlace{}
 	seen := map[string]bool{}
 	for _, f := range l.files {
 		for i := range f.documents {
@@ -49,21 +54,25 @@ func (l *loader) syntax() error {
 				}
 				text = runners.Text{Name: d.File, Text: string(content)}
 			}
-			texts[language] = append(texts[language], text)
-			places[language] = append(places[language], scriptPlace{f, i, d.File})
+			by := reader{language: language}
+			if !strings.Contains(d.Interpreter, "/") { // one of the source may not run here
+				by.interpreter = d.Interpreter
+			}
+			texts[by] = append(texts[by], text)
+			places[by] = append(places[by], scriptPlace{f, i, d.File})
 		}
 	}
-	// Each language starts at most one process: they run side by side.
-	languages := slices.Sorted(maps.Keys(texts))
-	faults, errs := make([][]runners.Fault, len(languages)), make([]error, len(languages))
+	// Each starts at most one process: they run side by side.
+	readers := slices.Collect(maps.Keys(texts))
+	faults, errs := make([][]runners.Fault, len(readers)), make([]error, len(readers))
 	var wg sync.WaitGroup
-	for i, language := range languages {
-		wg.Go(func() { faults[i], errs[i] = l.Syntax(l.ctx, language, texts[language]) })
+	for i, by := range readers {
+		wg.Go(func() { faults[i], errs[i] = l.Syntax(l.ctx, by.language, by.interpreter, texts[by]) })
 	}
 	wg.Wait()
-	for i, language := range languages {
+	for i, by := range readers {
 		for _, f := range faults[i] {
-			l.fault(language, places[language][f.Text], texts[language][f.Text].Text, f)
+			l.fault(by.language, places[by][f.Text], texts[by][f.Text].Text, f)
 		}
 	}
 	return errors.Join(errs...)

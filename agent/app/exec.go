@@ -54,7 +54,7 @@ func Exec(ctx context.Context, o ExecOptions) (_ ExecResult, err error) {
 	// ctx cancels the run; what is around it ends after it.
 	background := context.WithoutCancel(ctx)
 	log := slog.New(slog.DiscardHandler)
-	db, err := store.Open(background, store.Config{Path: filepath.Join(dir, "agent.db"), Source: "exec"})
+	db, err := store.Open(background, store.Config{Path: filepath.Join(dir, "agent.db"), Source: "exec", Fleeting: true})
 	if err != nil {
 		return ExecResult{}, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,12 +83,12 @@ type loadOptions struct {
 	scripts      bool // whose syntax is looked at
 }
 
-func (o loadOptions) syntax() func(context.Context, string, []runners.Text) ([]runners.Fault, error) {
+func (o loadOptions) syntax() func(context.Context, string, string, []runners.Text) ([]runners.Fault, error) {
 	if !o.scripts {
 		return nil
 	}
-	return func(ctx context.Context, language string, texts []runners.Text) ([]runners.Fault, error) {
-		return runners.Syntax(ctx, language, o.interpreters[language], texts)
+	return func(ctx context.Context, language, interpreter string, texts []runners.Text) ([]runners.Fault, error) {
+		return runners.Syntax(ctx, language, cmp.Or(interpreter, o.interpreters[language]), texts)
 	}
 }
 

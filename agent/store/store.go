@@ -33,6 +33,8 @@ type Config struct {
 	Owner  string // names this agent in leases; empty: a name of its own
 	// LeaseFor is how long a lease lasts unless it is renewed; 0: a minute.
 	LeaseFor time.Duration
+	// Fleeting is a database that goes away with the process: nothing waits for the disk.
+	Fleeting bool
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
 }
@@ -77,7 +79,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err := checkFile(c.Path); err != nil {
 		return nil, err
 	}
-	db, err := openDB(c.Path, false)
+	db, err := openDB(c, false)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +91,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("open database %s: %w", c.Path, err)
 	}
-	if s.read, err = openDB(c.Path, true); err != nil {
+	if s.read, err = openDB(c, true); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -127,8 +129,8 @@ func (s *Store) Size(ctx context.Context) (int64, error) {
 func (s *Store) explain(err error) error { return explain(s.Path, err) }
 
 // openDB opens a pool of connections. The writer's has one.
-func openDB(path string, readOnly bool) (*sql.DB, error) {
-	abs, err := filepath.Abs(path)
+func openDB(c Config, readOnly bool) (*sql.DB, error) {
+	abs, err := filepath.Abs(c.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +142,18 @@ func openDB(path string, readOnly bool) (*sql.DB, error) {
 		// Before the first table, or it has no effect.
 		q.Add("_pragma", "auto_vacuum(2)")
 		q.Add("_pragma", "journal_mode(wal)")
-		q.Add("_pragma", "synchronous(full)")
+		synchronous := "synchronous(full)"
+		if c.Fleeting {
+			synchronous = "synchronous(off)"
+		}
+		q.Add("_pragma", synchronous)
 		q.Add("_pragma", "cache_size(-16000)")
 		q.Set("_txlock", "immediate")
 	}
 	u := url.URL{Scheme: "file", Path: abs, RawQuery: q.Encode()}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+		return nil, fmt.Errorf("open database %s: %w", c.Path, err)
 	}
 	n := 1
 	if readOnly {
