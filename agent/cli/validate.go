@@ -43,7 +43,7 @@ machine does not know is a warning.`,
 			}
 			// A short-lived process: collect late, but stay small.
 			debug.SetGCPercent(400)
-			debug.SetMemoryLimit(40 << 20)
+			debug.SetMemoryLimit(43 << 20)
 			snap, problems, err := c.load(cmd, dir, loadOptions{secretsDir, interpreters(), parallel, !noScripts})
 			if err != nil {
 				return err
