@@ -46,10 +46,11 @@ type Task struct {
 	Retry          Retry     `json:"retry"`
 	Retention      Retention `json:"retention"`
 
-	Language   string   `json:"language"`
-	ScriptFile string   `json:"scriptFile,omitempty"` // empty for an inline script
-	Args       []string `json:"args,omitempty"`
-	Notify     []Notify `json:"notify,omitempty"`
+	Language    string   `json:"language"`
+	Interpreter string   `json:"interpreter,omitempty"` // that the task names
+	ScriptFile  string   `json:"scriptFile,omitempty"`  // empty for an inline script
+	Args        []string `json:"args,omitempty"`
+	Notify      []Notify `json:"notify,omitempty"`
 
 	Next    Time   `json:"next,omitzero"` // next start, jitter included
 	Nexts   []Time `json:"nexts,omitempty"`
@@ -81,6 +82,8 @@ type Notify struct {
 	Webhook string   `json:"webhook"`
 	Events  []string `json:"events"`
 	Mention []string `json:"mention,omitempty"`
+	// Repeat is every, changes, or at most one telling of trouble in a duration such as 1h0m0s.
+	Repeat string `json:"repeat"`
 }
 
 // A Run is one execution of a task.
@@ -173,13 +176,14 @@ type Revision struct {
 
 // A Webhook is a named webhook. Its URL is a secret and never leaves the agent.
 type Webhook struct {
-	Name     string `json:"name"`
-	Channel  string `json:"channel,omitempty"`
-	Username string `json:"username,omitempty"`
-	Icon     string `json:"icon,omitempty"`
-	File     string `json:"file"`
-	Line     int    `json:"line"`
-	Tasks    int    `json:"tasks"` // how many tasks tell it something
+	Name     string   `json:"name"`
+	Channel  string   `json:"channel,omitempty"`
+	Username string   `json:"username,omitempty"`
+	Icon     string   `json:"icon,omitempty"`
+	Allow    []string `json:"allow,omitempty"` // files whose tasks may use it; none: all
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Tasks    int      `json:"tasks"` // how many tasks tell it something
 }
 
 // Status is how the agent is doing.

@@ -28,6 +28,7 @@ func (h *Handler) apiTaskOf(t *config.Task) api.Task {
 		Retry:          api.Retry{Attempts: t.Retry.Attempts, DelaySeconds: api.Seconds(t.Retry.Delay)},
 		Retention:      api.Retention{Runs: t.Retention.Runs, AgeSeconds: api.Seconds(t.Retention.Age)},
 		Language:       t.Language,
+		Interpreter:    t.Interpreter,
 		ScriptFile:     t.ScriptFile,
 		Args:           t.Args,
 		Next:           api.Time{Time: h.Agent.Next(t.ID)},
@@ -36,7 +37,13 @@ func (h *Handler) apiTaskOf(t *config.Task) api.Task {
 		d.Schedules = append(d.Schedules, api.Schedule{Cron: s.Cron, Timezone: s.Timezone, JitterSeconds: api.Seconds(s.Jitter), Words: words.Cron(s.Cron)})
 	}
 	for _, n := range t.Notify {
-		notify := api.Notify{Webhook: n.Webhook, Mention: n.Mention}
+		notify := api.Notify{Webhook: n.Webhook, Mention: n.Mention, Repeat: "every"}
+		switch {
+		case n.Repeat == config.RepeatChanges:
+			notify.Repeat = "changes"
+		case n.Repeat > 0:
+			notify.Repeat = n.Repeat.String()
+		}
 		for _, e := range n.Events {
 			notify.Events = append(notify.Events, string(e))
 		}
@@ -86,7 +93,7 @@ func apiRevision(r store.Revision) api.Revision {
 }
 
 func apiWebhook(w *config.Webhook, tasks int) api.Webhook {
-	return api.Webhook{Name: w.Name, Channel: w.Channel, Username: w.Username, Icon: w.Icon, File: w.File, Line: w.Line, Tasks: tasks}
+	return api.Webhook{Name: w.Name, Channel: w.Channel, Username: w.Username, Icon: w.Icon, Allow: w.Allow, File: w.File, Line: w.Line, Tasks: tasks}
 }
 
 func apiTimes(times []time.Time) []api.Time {
