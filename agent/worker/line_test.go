@@ -85,6 +85,28 @@ func TestLine(t *testing.T) {
 		q.leave(q.jobs["b1"])
 		check(t, "goes on", q.started("a1"), []string{"a1"})
 	})
+	t.Run("replace", func(t *testing.T) {
+		q := newQueue(4)
+		replaced := func(name string) (names []string) {
+			j := &job{task: &config.Task{ID: "a"}, turn: make(chan struct{}), run: run.Run{TaskID: "a", Trigger: run.Schedule}}
+			q.jobs[name] = j
+			for _, old := range q.line.enter(j, config.OverlapReplace).replaced {
+				for name, one := range q.jobs {
+					if one == old {
+						names = append(names, name)
+					}
+				}
+			}
+			return names
+		}
+		check(t, "first", replaced("a1"), []string(nil))
+		check(t, "second", replaced("a2"), []string{"a1"})
+		check(t, "third", replaced("a3"), []string{"a1", "a2"})
+		q.leave(q.jobs["a2"])
+		check(t, "the first still goes", q.started("a3"), []string(nil))
+		q.leave(q.jobs["a1"])
+		check(t, "the last starts", q.started("a3"), []string{"a3"})
+	})
 	t.Run("caught up", func(t *testing.T) {
 		q := newQueue(4)
 		check(t, "one", q.enter("a", "a1", config.OverlapSkip, true), "start")
