@@ -58,7 +58,6 @@ type Process struct {
 	pump    *pump
 	pipe    string // the logger's
 	writers []*os.File
-	start   uint64
 
 	done     chan struct{} // the leader has ended
 	finished chan struct{} // its output is read and its group is gone
@@ -142,7 +141,6 @@ func (p *Process) Start() error {
 	p.mu.Lock()
 	p.started = true
 	p.mu.Unlock()
-	p.start, _ = StartTime(p.PID()) // 0 when it has ended already
 	for _, w := range p.writers {
 		w.Close()
 	}
@@ -155,8 +153,12 @@ func (p *Process) Start() error {
 // PID is the process's, and its group's.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// StartTime tells the process from a later one with the same PID; see the function [StartTime].
-func (p *Process) StartTime() uint64 { return p.start }
+// StartTime tells the process from a later one with the same PID; see the
+// function [StartTime]. It is 0 when the process has ended already.
+func (p *Process) StartTime() uint64 {
+	start, _ := StartTime(p.PID())
+	return start
+}
 
 // Done is closed when the process itself has ended; what it started may go on.
 func (p *Process) Done() <-chan struct{} { return p.done }

@@ -48,11 +48,14 @@ func (p *pump) start() {
 
 func (p *pump) run() {
 	defer close(p.done)
-	buf := make([]byte, 32<<10)
+	var buf []byte // made when there is something to read: many scripts print nothing
 	open := len(p.sources) - 1
 	var events [4]syscall.EpollEvent
 	ready := func(fd uintptr) (ok bool) {
 		n, err := syscall.EpollWait(int(fd), events[:], 0)
+		if n > 0 && buf == nil {
+			buf = make([]byte, 32<<10)
+		}
 		for _, e := range events[:max(n, 0)] {
 			s := p.sources[e.Fd]
 			if s.read(buf); s.ended {
@@ -67,6 +70,9 @@ func (p *pump) run() {
 	raw, err := p.poll.SyscallConn()
 	for err == nil {
 		err = raw.Read(ready) // ends by finish's deadline
+	}
+	if buf == nil {
+		buf = make([]byte, 4<<10)
 	}
 	for _, s := range p.sources {
 		s.drain(buf)

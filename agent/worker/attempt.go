@@ -28,7 +28,7 @@ type attempt struct {
 // What ends sooner is stored with its end, in one transaction instead of two.
 // Should the agent be killed before, the run's lease tells that its process
 // may exist, and the process is found by the run's id.
-const recordAfter = 50 * time.Millisecond
+const recordAfter = 250 * time.Millisecond
 
 // discard undoes what prepare made. It may be called after the end, too.
 func (a *attempt) discard() {
@@ -56,7 +56,7 @@ func (w *Worker) attempt(j *job, a *attempt) store.Finish {
 		record.Started = time.Time{}
 		return store.Finish{State: run.Failure, Reason: fmt.Sprintf("start process: %v", err)}
 	}
-	record.PID, record.PIDStart = a.process.PID(), a.process.StartTime()
+	record.PID = a.process.PID()
 	j.run.Attempt = a.number
 	if a.number == 1 {
 		j.run.Started, j.run.State = record.Started, run.Running
@@ -71,6 +71,7 @@ func (w *Worker) attempt(j *job, a *attempt) store.Finish {
 			stored <- nil
 		case <-timer.C:
 			a.recorded = true
+			record.PIDStart = a.process.StartTime()
 			stored <- w.started(j, record)
 		}
 	}(record)
