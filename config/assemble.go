@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -207,14 +208,14 @@ func (l *loader) checkInterpreter(f *parsed, document int, d *taskDocument) {
 	if l.Interpreter == nil {
 		return
 	}
-	language, at := d.Language, "language"
-	if d.Interpreter != "" {
+	language, at := cmp.Or(d.Language, languageOf(d.File)), "script"
+	switch {
+	case d.Interpreter != "":
 		at = "interpreter"
-	} else if language == "" {
+	case d.Language != "":
+		at = "language"
+	case d.File != "":
 		at = "file"
-	}
-	if language == "" {
-		language = languageOf(d.File)
 	}
 	key := [2]string{language, d.Interpreter}
 	if _, ok := l.missing[key]; !ok {
@@ -222,9 +223,6 @@ func (l *loader) checkInterpreter(f *parsed, document int, d *taskDocument) {
 	}
 	if err := l.missing[key]; err != nil {
 		message, hint, _ := strings.Cut(err.Error(), "\n")
-		if d.File == "" && at == "file" {
-			at = "script"
-		}
 		l.pendAs(schema.Warning, f, document, at, "missing-interpreter", message, hint)
 	}
 }

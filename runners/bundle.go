@@ -153,6 +153,8 @@ func loaderOf(path string) api.Loader {
 		return api.LoaderTS
 	case ".tsx":
 		return api.LoaderTSX
+	case ".jsx":
+		return api.LoaderJSX
 	}
 	return api.LoaderJS
 }
@@ -170,14 +172,13 @@ var places = map[string]string{
 // inside keeps imports inside a folder: what is compiled here is read with the
 // agent's rights, not with the script's.
 func inside(root string) api.Plugin {
-	real, err := filepath.EvalSymlinks(root)
-	return api.Plugin{Name: "within", Setup: func(b api.PluginBuild) {
+	return api.Plugin{Name: "inside", Setup: func(b api.PluginBuild) {
+		// Files are loaded side by side: nothing is shared between the calls.
 		b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "file"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
-			path := a.Path
-			if err == nil {
-				path, err = filepath.EvalSymlinks(a.Path)
-			}
-			if rel, relErr := filepath.Rel(real, path); err != nil || relErr != nil || !filepath.IsLocal(rel) {
+			base, err1 := filepath.EvalSymlinks(root)
+			path, err2 := filepath.EvalSymlinks(a.Path)
+			rel, err3 := filepath.Rel(base, path)
+			if errors.Join(err1, err2, err3) != nil || !filepath.IsLocal(rel) {
 				return api.OnLoadResult{}, fmt.Errorf("%q is not inside the source", a.Path)
 			}
 			return api.OnLoadResult{}, nil
@@ -203,9 +204,8 @@ var placesOf = api.Plugin{Name: "places", Setup: func(b api.PluginBuild) {
 			file, _ := json.Marshal(a.Path)
 			dir, _ := json.Marshal(filepath.Dir(a.Path))
 			address, _ := json.Marshal((&url.URL{Scheme: "file", Path: a.Path}).String())
-			if strings.HasPrefix(text, "#!") {
-				text = "//" + text
-				text = "\n" + text[strings.IndexByte(text+"\n", '\n')+1:]
+			if strings.HasPrefix(text, "#!") { // good on a first line only
+				text = text[strings.IndexByte(text+"\n", '\n'):]
 			}
 			text = fmt.Sprintf("var __agent_url=%s,__agent_file=%s,__agent_dir=%s;", address, file, dir) + text
 		}

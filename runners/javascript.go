@@ -1,6 +1,7 @@
 package runners
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,7 +77,9 @@ func saysType(path string) bool {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 		if err == nil {
-			return strings.Contains(string(text), `"type"`)
+			var p struct{ Type string }
+			_ = json.Unmarshal(text, &p) // Node says what is wrong with it
+			return p.Type != ""
 		}
 		if dir == filepath.Dir(dir) {
 			return false

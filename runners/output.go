@@ -114,14 +114,7 @@ func (s *splitter) end() {
 // openPipe opens a pipe whose end for reading does not block.
 func openPipe() (r int, w *os.File, err error) {
 	var fds [2]int
-	syscall.ForkLock.RLock() // without pipe2, which not every system has
-	err = syscall.Pipe(fds[:])
-	if err == nil {
-		syscall.CloseOnExec(fds[0])
-		syscall.CloseOnExec(fds[1])
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
+	if err := pipe(fds[:]); err != nil {
 		return -1, nil, fmt.Errorf("open pipe: %w", err)
 	}
 	w = os.NewFile(uintptr(fds[1]), "pipe")

@@ -26,6 +26,9 @@ func waitEnded(cmd *exec.Cmd) {
 	}
 }
 
+// pipe opens one that no child inherits. It waits for no fork that is under way.
+func pipe(fds []int) error { return syscall.Pipe2(fds, syscall.O_CLOEXEC) }
+
 func reap(cmd *exec.Cmd) { _ = cmd.Wait() } // its error is the exit code
 
 // groupLeft reports whether the group has a process beside its ended leader.

@@ -5,11 +5,24 @@ package runners
 import (
 	"errors"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
 // Without /proc, what outlived a killed agent is not found again; and whether
 // a group has more than its leader is seen only once that has been reaped.
+
+// pipe opens one that no child inherits.
+func pipe(fds []int) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := syscall.Pipe(fds); err != nil {
+		return err
+	}
+	syscall.CloseOnExec(fds[0])
+	syscall.CloseOnExec(fds[1])
+	return nil
+}
 
 func waitEnded(cmd *exec.Cmd) { _ = cmd.Wait() }
 

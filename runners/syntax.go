@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -139,8 +140,17 @@ for i, text in enumerate(json.load(sys.stdin)):
 json.dump(faults, sys.stdout)
 `
 
+// readersEnviron is the environment of a program that only reads scripts: it
+// needs nothing that is the agent's, such as secrets.
+func readersEnviron(more ...string) []string {
+	environ := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "AGENT_") })
+	return append(environ, more...)
+}
+
 func pythonSyntax(ctx context.Context, interpreter string, texts []Text) ([]Fault, error) {
-	return askFaults(exec.CommandContext(ctx, interpreter, "-I", "-c", pythonSyntaxOf), texts)
+	cmd := exec.CommandContext(ctx, interpreter, "-I", "-c", pythonSyntaxOf)
+	cmd.Env = readersEnviron()
+	return askFaults(cmd, texts)
 }
 
 // powershellSyntaxOf does the same; .NET's own classes only.
@@ -161,7 +171,7 @@ for ($i = 0; $i -lt $texts.Length; $i++) {
 
 func powershellSyntax(ctx context.Context, interpreter string, texts []Text) ([]Fault, error) {
 	cmd := exec.CommandContext(ctx, interpreter, "-NoProfile", "-NonInteractive", "-Command", powershellSyntaxOf)
-	cmd.Env = append(os.Environ(), "POWERSHELL_TELEMETRY_OPTOUT=1", "POWERSHELL_UPDATECHECK=Off")
+	cmd.Env = readersEnviron("POWERSHELL_TELEMETRY_OPTOUT=1", "POWERSHELL_UPDATECHECK=Off")
 	return askFaults(cmd, texts)
 }
 
@@ -197,7 +207,9 @@ var cscFault = regexp.MustCompile(`(?m)^(?:.*[/\\])?(\d+)\.cs\((\d+),(\d+)\): er
 // that it knows no predefined type.
 func csharpSyntax(ctx context.Context, dotnet string, texts []Text) ([]Fault, error) {
 	const semantic = "CS0518"
-	sdks, err := exec.CommandContext(ctx, dotnet, "--list-sdks").Output()
+	list := exec.CommandContext(ctx, dotnet, "--list-sdks")
+	list.Env = readersEnviron()
+	sdks, err := list.Output()
 	if err != nil {
 		return nil, fmt.Errorf("list SDKs: %w", err)
 	}
@@ -221,7 +233,7 @@ func csharpSyntax(ctx context.Context, dotnet string, texts []Text) ([]Fault, er
 		args = append(args, path)
 	}
 	cmd := exec.CommandContext(ctx, dotnet, args...)
-	cmd.Env = append(os.Environ(), "DOTNET_CLI_UI_LANGUAGE=en", "DOTNET_NOLOGO=1")
+	cmd.Env = readersEnviron("DOTNET_CLI_UI_LANGUAGE=en", "DOTNET_NOLOGO=1")
 	out, err := cmd.CombinedOutput()
 	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 		return nil, err

@@ -62,8 +62,10 @@ func TestImportsStayInside(t *testing.T) {
 	outside, root := t.TempDir(), t.TempDir()
 	for path, text := range map[string]string{
 		outside + "/secret.json": `{"x": 1}`,
-		root + "/a/good.ts":      "import { x } from '../lib'\nconsole.log(x)",
+		root + "/a/good.ts":      "#!/usr/bin/env node\nimport { x } from '../lib'\nimport { y } from '../more'\nimport z from './z.json'\nconsole.log(x, y, z, __filename)",
 		root + "/lib.ts":         "export const x: number = 1",
+		root + "/more.ts":        "export const y: string = import.meta.url",
+		root + "/a/z.json":       `{"z": 1}`,
 		root + "/a/bad.ts":       "import s from '" + outside + "/secret.json'\nconsole.log(s)",
 		root + "/a/link.ts":      "import s from './link.json'\nconsole.log(s)",
 	} {
@@ -83,5 +85,22 @@ func TestImportsStayInside(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestReadersSeeNoSecrets holds that what reads scripts gets nothing of the agent's.
+func TestReadersSeeNoSecrets(t *testing.T) {
+	dir := t.TempDir()
+	fake := filepath.Join(dir, "python")
+	if err := os.WriteFile(fake, []byte("#!/bin/sh\nenv >"+dir+"/env\ncat >/dev/null\necho '[]'\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AGENT_SECRET_SHOP_TOKEN", "t0ken")
+	if _, err := runners.Syntax(t.Context(), "python", fake, []runners.Text{{Name: "a.py", Text: "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	env, err := os.ReadFile(dir + "/env")
+	if err != nil || !strings.Contains(string(env), "PATH=") || strings.Contains(string(env), "AGENT_") {
+		t.Errorf("%v\n%s", err, env)
 	}
 }

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/apimeld/agent/agent/api"
 	"github.com/apimeld/agent/agent/run"
+	"github.com/apimeld/agent/runners"
 	"github.com/apimeld/agent/tests/need"
 )
 
@@ -70,6 +72,14 @@ func TestLanguagesExample(t *testing.T) {
 	})
 	if r := a.run("nightly-order-sync"); r.State != run.Success {
 		t.Error(a.logOf(r.Label))
+	}
+	stubs, err := runners.Stubs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "apimeld.d.ts"
+	if stub, err := os.ReadFile("../examples/languages/jobs/" + name); err != nil || !bytes.Equal(stub, stubs[name]) {
+		t.Errorf("%s of the example is not what `agent sdk stubs` writes: %v", name, err)
 	}
 }
 

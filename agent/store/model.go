@@ -105,7 +105,7 @@ type Before struct {
 	Troubles int       // troubled runs in a row up to then
 	// Tell reports whether a webhook is to be told of trouble now, which it is
 	// once in a span, and if so of how many it was not told since. It counts
-	// in the transaction that the notices are made in; nil: always.
+	// in the transaction that the notices are made in.
 	Tell func(webhook string, span time.Duration) (tell bool, leftOut int, err error)
 }
 

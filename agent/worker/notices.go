@@ -39,7 +39,7 @@ func (w *Worker) ended(t *config.Task, r run.Run, before store.Before, after aft
 				if before.State.Troubled() {
 					continue
 				}
-			} else if before.Tell != nil {
+			} else {
 				tell, leftOut, err := before.Tell(n.Webhook, n.Repeat)
 				if err != nil {
 					return nil, err

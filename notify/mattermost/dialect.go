@@ -56,7 +56,9 @@ func slackMarkup(text string) string {
 		case fence != "" && strings.TrimRight(line, "\n") == fence:
 			fence = ""
 			line = strings.Replace(line, line[:ticks], "```", 1)
-		case fence == "":
+		case fence != "": // of three now: none in it may end it
+			line = strings.ReplaceAll(line, "```", "`\u200b``")
+		default:
 			line = link.ReplaceAllString(bold.ReplaceAllString(line, "*$1*"), "<$2|$1>")
 		}
 		b.WriteString(line)

@@ -54,6 +54,8 @@ func TestReceivers(t *testing.T) {
 				return "a control character is not escaped"
 			case !strings.Contains(text, "<https://agent.example.com/runs/0193|View full log →>"):
 				return "the log is not linked"
+			case strings.Count(text, "```") != 2:
+				return "the output breaks out of its fence"
 			case !strings.Contains(text, "*Task:* Nightly"):
 				return "bold is not Slack's"
 			}
